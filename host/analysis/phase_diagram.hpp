@@ -1,0 +1,22 @@
+/// \file
+/// Turns the reduced results of a sweep into the labelled arrays of the output file, with theory.
+#pragma once
+
+#include "host/dataset.hpp"
+#include "host/engine.hpp"
+
+namespace sharpsweep {
+
+/// One order parameter as the output file and `sharpsweep models` describe it.
+struct OrderParameterInfo {
+  const char* name;
+  const char* units;
+  const char* long_name;
+};
+/// In the order of ssam::OrderParameter.
+std::span<const OrderParameterInfo> order_parameter_info();
+
+/// All coordinates and result variables; root attributes are left to the caller.
+Dataset phase_diagram(const Sweep& sweep, const Results& results);
+
+} // namespace sharpsweep

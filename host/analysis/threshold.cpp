@@ -1,0 +1,137 @@
+#include "host/analysis/threshold.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "sharpsweep/numerics/streams.hpp"
+#include "sharpsweep/sweep/work_units.hpp"
+
+namespace sharpsweep {
+
+std::vector<double> isotonic_fit(std::span<const double> values, std::span<const double> weights) {
+  struct Pool {
+    double value, weight;
+    std::size_t size;
+  };
+  std::vector<Pool> pools;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    pools.push_back({values[i], weights[i], 1});
+    while (pools.size() > 1 && pools[pools.size() - 2].value >= pools.back().value) {
+      const Pool last = pools.back();
+      pools.pop_back();
+      Pool& pool = pools.back();
+      const double weight = pool.weight + last.weight;
+      pool.value = (pool.value * pool.weight + last.value * last.weight) / weight;
+      pool.weight = weight;
+      pool.size += last.size;
+    }
+  }
+  std::vector<double> fit;
+  for (const Pool& pool : pools) fit.insert(fit.end(), pool.size, pool.value);
+  return fit;
+}
+
+double half_crossing(std::span<const double> magnitudes, std::span<const double> fractions,
+                     std::span<const double> weights) {
+  const std::vector<double> fit = isotonic_fit(fractions, weights);
+  const auto above = std::find_if(fit.begin(), fit.end(), [](double f) { return f >= 0.5; });
+  if (above == fit.begin()) return -std::numeric_limits<double>::infinity();
+  if (above == fit.end()) return std::numeric_limits<double>::infinity();
+  const auto i = static_cast<std::size_t>(above - fit.begin());
+  const double t = (0.5 - fit[i - 1]) / (fit[i] - fit[i - 1]);
+  return magnitudes[i - 1] + t * (magnitudes[i] - magnitudes[i - 1]);
+}
+
+Bootstrap::Bootstrap(std::uint64_t base_seed, std::uint32_t first_seed, std::uint32_t seeds) {
+  const std::uint32_t offset = first_seed % kSeedBlock;
+  blocks_ = (offset + seeds - 1) / kSeedBlock + 1;
+  std::vector<std::uint32_t> multiplicity(std::size_t{kReplicates} * seeds, 0);
+  for (std::uint32_t r = 0; r < kReplicates; ++r) {
+    PhiloxBlock words{};
+    for (std::uint32_t draw = 0; draw < seeds; ++draw) {
+      if (draw % 4 == 0) {
+        words = stream_block(base_seed, draw / 4, 0, stream_word(Stream::bootstrap, r));
+      }
+      const std::uint64_t seed = std::uint64_t{words.word[draw % 4]} * seeds >> 32;
+      ++multiplicity[std::size_t{r} * seeds + seed];
+    }
+  }
+  const std::uint32_t largest = *std::max_element(multiplicity.begin(), multiplicity.end());
+  planes_ = static_cast<std::uint32_t>(std::bit_width(largest));
+  plane_.resize(std::size_t{kReplicates} * planes_ * blocks_);
+  for (std::uint32_t r = 0; r < kReplicates; ++r) {
+    for (std::uint32_t s = 0; s < seeds; ++s) {
+      const std::uint32_t place = offset + s;
+      for (std::uint32_t p = 0; p < planes_; ++p) {
+        const std::uint64_t bit = multiplicity[std::size_t{r} * seeds + s] >> p & 1;
+        plane_[(std::size_t{r} * planes_ + p) * blocks_ + place / kSeedBlock] |=
+            bit << place % kSeedBlock;
+      }
+    }
+  }
+}
+
+std::uint32_t Bootstrap::count(std::uint32_t replicate, const std::uint64_t* masks,
+                               std::size_t stride) const {
+  std::uint32_t total = 0;
+  const std::uint64_t* plane = plane_.data() + std::size_t{replicate} * planes_ * blocks_;
+  for (std::uint32_t p = 0; p < planes_; ++p) {
+    for (std::uint32_t b = 0; b < blocks_; ++b, ++plane) {
+      total += static_cast<std::uint32_t>(std::popcount(masks[b * stride] & *plane)) << p;
+    }
+  }
+  return total;
+}
+
+Threshold estimate_threshold(std::span<const double> magnitudes,
+                             std::span<const std::uint64_t> masks, std::uint32_t seeds,
+                             const Bootstrap& bootstrap) {
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  const std::size_t targets = magnitudes.size();
+  std::vector<std::size_t> order(targets);
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return magnitudes[a] < magnitudes[b]; });
+  std::vector<double> x, fraction, weight;
+  for (const std::size_t t : order) {
+    if (x.empty() || magnitudes[t] != x.back()) {
+      x.push_back(magnitudes[t]);
+      weight.push_back(0);
+    }
+    weight.back() += 1;
+  }
+  const auto crossing = [&](auto survivors_of) {
+    fraction.assign(x.size(), 0);
+    std::size_t pool = 0;
+    for (std::size_t i = 0; i < targets; ++i) {
+      if (magnitudes[order[i]] != x[pool]) ++pool;
+      fraction[pool] += survivors_of(order[i]);
+    }
+    for (std::size_t i = 0; i < x.size(); ++i) fraction[i] = fraction[i] / (weight[i] * seeds);
+    return half_crossing(x, fraction, weight);
+  };
+  const auto finite_or_none = [&](double value) { return std::isfinite(value) ? value : kNone; };
+
+  const double value = crossing([&](std::size_t t) {
+    double survivors = 0;
+    for (std::uint32_t b = 0; b < bootstrap.blocks(); ++b) {
+      survivors += std::popcount(masks[b * targets + t]);
+    }
+    return survivors;
+  });
+  if (!std::isfinite(value)) return {kNone, kNone, kNone};
+  std::vector<double> replicates;
+  for (std::uint32_t r = 0; r < Bootstrap::kReplicates; ++r) {
+    replicates.push_back(
+        crossing([&](std::size_t t) { return double{1} * bootstrap.count(r, &masks[t], targets); }));
+  }
+  std::sort(replicates.begin(), replicates.end());
+  constexpr std::size_t kTail = Bootstrap::kReplicates / 40; // 2.5 %
+  return {value, finite_or_none(replicates[kTail]),
+          finite_or_none(replicates[Bootstrap::kReplicates - 1 - kTail])};
+}
+
+} // namespace sharpsweep

@@ -1,0 +1,137 @@
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "host/commands/commands.hpp"
+#include "host/cpu/kernels.hpp"
+#include "host/engine.hpp"
+
+namespace sharpsweep {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+/// Calls work() until `seconds` have passed; units of work per second, work() being worth `units`.
+template <class Work>
+double rate(double seconds, double units, Work work) {
+  work(); // warms caches and tables
+  const auto begin = std::chrono::steady_clock::now();
+  std::size_t calls = 0;
+  do {
+    work();
+    ++calls;
+  } while (seconds_since(begin) < seconds);
+  return static_cast<double>(calls) * units / seconds_since(begin);
+}
+
+/// Normals per second of the bare generator of an instruction set, one core.
+double bare_generator_rate(const cpu::Kernels& kernels, double seconds) {
+  constexpr int kBlocks = 12;
+  NoiseAddress address;
+  address.key = 1;
+  for (std::uint32_t lane = 0; lane < kTileLanes; ++lane) address.coordinate[lane] = lane;
+  struct alignas(64) Buffer {
+    float z[kBlocks * 4 * kTileLanes];
+  };
+  const auto buffer = std::make_unique<Buffer>();
+  std::uint64_t block = 0;
+  return rate(seconds, kBlocks * 4.0 * kTileLanes, [&] {
+    kernels.fill_normals(address, block, kBlocks, buffer->z);
+    block += kBlocks;
+  });
+}
+
+/// Updates per second of what one would write first: a loop over std::normal_distribution<float>.
+double plain_loop_rate(int depth, double seconds) {
+  std::mt19937_64 engine(1);
+  std::normal_distribution<float> normal;
+  const auto layers = static_cast<std::size_t>(depth);
+  std::vector<float> w(layers, 0.8F), p(layers);
+  volatile float keep = 0;
+  const double result = rate(seconds, 1000.0 * depth, [&] {
+    for (int k = 0; k < 1000; ++k) {
+      float product = 1;
+      for (std::size_t l = 0; l < layers; ++l) {
+        p[l] = w[l] + 0.3F * normal(engine);
+        product *= p[l];
+      }
+      const float residual = product - 1.0F;
+      for (std::size_t l = 0; l < layers; ++l) {
+        float others = 1;
+        for (std::size_t m = 0; m < layers; ++m) others *= m == l ? 1.0F : p[m];
+        w[l] -= 2e-4F * residual * others;
+      }
+    }
+    keep = w[0];
+  });
+  return result;
+}
+
+/// Updates per second of whole runs of the engine: networks like the quickstart's, tails and order
+/// parameters included.
+double engine_rate(int depth, const CpuOptions& options, double seconds) {
+  Settings settings = {{"depth", {std::to_string(depth)}},
+                       {"init", {"balanced(0.6)"}},
+                       {"eta", {"lin(0.3,0.6,16)"}},
+                       {"target", {"log(0.5,4,64)"}},
+                       {"target_unit", {"threshold"}},
+                       {"seeds", {std::to_string(4 * std::max(1u, options.threads))}},
+                       {"step_size", {"2e-4"}},
+                       {"step_size_unit", {"scaled"}},
+                       {"steps", {"2000"}}};
+  const Sweep sweep = Sweep::from_settings(settings);
+  const std::unique_ptr<Backend> backend = make_cpu_backend(options);
+  return rate(seconds, sweep.updates(), [&] {
+    Progress progress;
+    run_sweep(sweep, *backend, progress);
+  });
+}
+
+} // namespace
+
+ExitCode bench_command(double seconds) {
+  std::printf("%s\n\n", make_cpu_backend({})->device().c_str());
+  std::printf("one core: 10^9 normals/s of the bare generator; 10^9 updates/s (networks x "
+              "coordinates x layers x steps)\n\n");
+  std::printf("%-11s %6s %9s %16s %16s\n", "", "depth", "bare", "bundle 1", "bundle chosen");
+  const std::size_t sets = cpu::available_kernels().size();
+  for (const cpu::Kernels* kernels : cpu::available_kernels()) {
+    for (const int depth : {2, 3, 4, 8}) {
+      const double bare = bare_generator_rate(*kernels, seconds);
+      CpuOptions options;
+      options.threads = 1;
+      options.instruction_set = kernels->name;
+      options.bundle = 1;
+      const double single = engine_rate(depth, options, seconds);
+      options.bundle = 0;
+      const double bundled = engine_rate(depth, options, seconds);
+      std::printf("%-11s %6d %9.3f %9.3f %5.2fx %9.3f %5.2fx\n",
+                  std::string(kernels->name).c_str(), depth, bare / 1e9, single / 1e9,
+                  single / bare, bundled / 1e9, bundled / bare);
+      std::fflush(stdout);
+    }
+  }
+  const double plain = plain_loop_rate(2, seconds);
+  CpuOptions one;
+  one.threads = 1;
+  one.bundle = 1;
+  const double single = engine_rate(2, one, seconds);
+  std::printf("\nplain loop over std::mt19937_64 + std::normal_distribution<float>, depth 2: %.4f; "
+              "the engine is %.0f times as fast (bundle 1)\n",
+              plain / 1e9, single / plain);
+  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+  if (cores > 1 && sets > 0) {
+    CpuOptions all = one;
+    all.threads = cores;
+    const double together = engine_rate(2, all, 2 * seconds);
+    std::printf("%u cores: %.3f, %.2f times one\n", cores, together / 1e9, together / single);
+  }
+  return ExitCode::done;
+}
+
+} // namespace sharpsweep

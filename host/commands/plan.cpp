@@ -1,0 +1,101 @@
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+#include <nlohmann/json.hpp>
+
+#include "host/commands/commands.hpp"
+#include "host/engine.hpp"
+
+namespace sharpsweep {
+namespace {
+
+constexpr double kCalibrationSeconds = 0.3;
+
+/// Updates per second on a small piece of the sweep.
+double measure_rate(Sweep piece, Backend& backend) {
+  piece.init.resize(std::min<std::size_t>(piece.init.size(), 4));
+  piece.step_size.resize(std::min<std::size_t>(piece.step_size.size(), 2));
+  piece.eta.resize(std::min<std::size_t>(piece.eta.size(), 16));
+  piece.target.resize(std::min<std::size_t>(piece.target.size(), 256));
+  piece.seeds = std::min(piece.seeds, kSeedBlock);
+  piece.record = 0;
+  piece.save = Save::mean;
+  const std::vector<WorkUnit> units = plan_work_units(piece);
+  Progress progress;
+  const auto begin = std::chrono::steady_clock::now();
+  std::jthread timer([&](const std::stop_token& token) {
+    for (int i = 0; i < 30 && !token.stop_requested(); ++i) {
+      std::this_thread::sleep_for(std::chrono::duration<double>(kCalibrationSeconds / 30));
+    }
+    progress.stop = true;
+  });
+  backend.train(piece, units, [](std::size_t, UnitResult&&) {}, progress);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  timer.request_stop();
+  return std::max(progress.updates.load(), 1.0) / seconds;
+}
+
+} // namespace
+
+double predicted_file_bytes(const Sweep& sweep) {
+  const double cells = static_cast<double>(sweep.configurations()) *
+                       static_cast<double>(sweep.target.size());
+  double values = cells * (3.0 * kOrderParameters + 3 + 2.0 * kOrderParameters * sweep.record) +
+                  7.0 * static_cast<double>(sweep.configurations());
+  if (sweep.save != Save::mean) values += cells * sweep.seeds * kOrderParameters;
+  if (sweep.save == Save::weights) {
+    values += cells * sweep.seeds * *std::max_element(sweep.depth.begin(), sweep.depth.end());
+  }
+  constexpr double kOverhead = 65536; // headers, scales and attributes
+  return 8 * values + cells + kOverhead + 2.0 * static_cast<double>(sweep.text().size());
+}
+
+ExitCode plan_command(const Sweep& sweep, const BackendOptions& options, Format format) {
+  const std::unique_ptr<Backend> backend = make_backend(options, true);
+  const double memory = result_memory(sweep) + backend->working_memory(sweep);
+  const double rate = measure_rate(sweep, *backend);
+  const double seconds = sweep.updates() / rate;
+  if (format == Format::json) {
+    const nlohmann::ordered_json plan = {{"model", sweep.model},
+                                         {"configurations", sweep.configurations()},
+                                         {"networks", sweep.networks()},
+                                         {"coordinates", sweep.target.size()},
+                                         {"steps", sweep.steps},
+                                         {"updates", sweep.updates()},
+                                         {"memory_bytes", memory},
+                                         {"available_memory_bytes", available_memory()},
+                                         {"file_bytes_at_most", predicted_file_bytes(sweep)},
+                                         {"work_units", count_work_units(sweep)},
+                                         {"backend", backend->name()},
+                                         {"device", backend->device()},
+                                         {"updates_per_second", rate},
+                                         {"seconds", seconds}};
+    std::printf("%s\n", plan.dump(2).c_str());
+    return ExitCode::done;
+  }
+  std::printf("model          %s\n", sweep.model.c_str());
+  std::printf("grid           depth %zu x init %zu x step_size %zu x eta %zu x target %zu, seeds %u\n",
+              sweep.depth.size(), sweep.init.size(), sweep.step_size.size(), sweep.eta.size(),
+              sweep.target.size(), sweep.seeds);
+  std::printf("networks       %llu of %zu coordinates, %llu steps each\n",
+              static_cast<unsigned long long>(sweep.networks()), sweep.target.size(),
+              static_cast<unsigned long long>(sweep.steps));
+  std::printf("updates        %.4g\n", sweep.updates());
+  std::printf("work units     %llu\n", static_cast<unsigned long long>(count_work_units(sweep)));
+  std::printf("memory         %s (%s free)\n", human(memory, "B").c_str(),
+              human(available_memory(), "B").c_str());
+  std::printf("file           at most %s\n", human(predicted_file_bytes(sweep), "B").c_str());
+  std::printf("backend        %s: %s\n", backend->name().c_str(), backend->device().c_str());
+  std::printf("time           about %s at %s (measured for %.1f s on this machine)\n",
+              human_seconds(seconds).c_str(), human(rate, "updates/s").c_str(),
+              kCalibrationSeconds);
+  if (memory > available_memory()) {
+    std::printf("this sweep does not fit into this machine's memory\n");
+  }
+  return ExitCode::done;
+}
+
+} // namespace sharpsweep

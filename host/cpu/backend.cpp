@@ -1,0 +1,291 @@
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
+#include "host/cpu/trainer.hpp"
+
+namespace sharpsweep::cpu {
+namespace {
+
+/// Bytes that outcomes of units in flight may take per batch.
+constexpr std::size_t kBatchBytes = 64u << 20;
+constexpr std::size_t kMaxBatchConfigurations = 256;
+
+/// Consecutive units of one depth and seed block, whose configurations can share bundles.
+struct Batch {
+  std::size_t first_unit = 0;
+  std::size_t units = 0;
+  std::size_t configurations = 0;
+  std::size_t bundle = 1;
+  std::size_t first_task = 0;
+  std::size_t lane_groups = 0;
+};
+
+/// The outcomes of a batch in flight, and its reduction to unit results.
+class BatchOutput {
+public:
+  BatchOutput(const RunContext& run, const Batch& batch, const WorkUnit& unit)
+      : run_(run), seeds_(unit.seeds), coordinates_(run.sweep.target.size()),
+        remaining_((batch.configurations + batch.bundle - 1) / batch.bundle * batch.lane_groups) {
+    const std::size_t outcomes = batch.configurations * seeds_ * coordinates_;
+    final_.resize(outcomes);
+    path_.resize(run.record_steps.size() * outcomes);
+    if (run.sweep.save == Save::weights) {
+      depth_ = static_cast<std::size_t>(
+          run.sweep.configuration(unit.first_configuration).depth);
+      weights_.resize(outcomes * depth_);
+    }
+    for (std::size_t i = 0; i < batch.configurations; ++i) {
+      configurations_.push_back(run.sweep.configuration(unit.first_configuration + i));
+    }
+  }
+
+  const std::vector<Configuration>& configurations() const { return configurations_; }
+  Outcome* outcomes(std::size_t configuration) {
+    return final_.data() + configuration * seeds_ * coordinates_;
+  }
+  Outcome* path(std::size_t time, std::size_t configuration) {
+    return path_.data() + (time * configurations_.size() + configuration) * seeds_ * coordinates_;
+  }
+  double* weights(std::size_t configuration) {
+    return weights_.data() + configuration * seeds_ * coordinates_ * depth_;
+  }
+  bool keeps_weights() const { return !weights_.empty(); }
+
+  /// One task less to wait for; true for the last one.
+  bool finish_task() { return remaining_.fetch_sub(1) == 1; }
+
+  /// The results of a unit of the batch that begins at configuration `first` of the batch.
+  UnitResult reduce(const WorkUnit& unit, std::size_t first) {
+    UnitResult result;
+    for (std::size_t i = 0; i < unit.configurations; ++i) {
+      reduce_cells(outcomes(first + i), unit, result.cells);
+    }
+    for (std::size_t time = 0; time < run_.record_steps.size(); ++time) {
+      for (std::size_t i = 0; i < unit.configurations; ++i) {
+        reduce_cells(path(time, first + i), unit, result.path);
+      }
+    }
+    const std::size_t per_configuration = seeds_ * coordinates_;
+    if (run_.sweep.save != Save::mean) {
+      result.outcomes.assign(outcomes(first),
+                             outcomes(first) + unit.configurations * per_configuration);
+    }
+    if (keeps_weights()) {
+      result.weights.assign(weights(first),
+                            weights(first) + unit.configurations * per_configuration * depth_);
+    }
+    return result;
+  }
+
+private:
+  /// Seeds are pushed in ascending order: the order is part of the bits.
+  void reduce_cells(const Outcome* outcomes, const WorkUnit& unit, std::vector<CellState>& cells) {
+    for (std::size_t t = 0; t < coordinates_; ++t) {
+      CellState& cell = cells.emplace_back();
+      for (std::uint32_t s = 0; s < unit.seeds; ++s) {
+        cell.push(outcomes[s * coordinates_ + t], (unit.first_seed + s) % kSeedBlock,
+                  run_.sweep.survival_level);
+      }
+    }
+  }
+
+  const RunContext& run_;
+  std::size_t seeds_, coordinates_, depth_ = 0;
+  std::vector<Configuration> configurations_;
+  std::vector<Outcome> final_, path_;
+  std::vector<double> weights_;
+  std::atomic<std::size_t> remaining_;
+};
+
+/// Puts what a task finds into its batch.
+class BundleOutput final : public TaskOutput {
+public:
+  BundleOutput(BatchOutput& batch, std::size_t first, std::size_t depth, Progress& progress)
+      : batch_(batch), first_(first), depth_(depth), progress_(progress) {}
+  void record(std::size_t time, std::size_t member, std::size_t lane,
+              const Outcome& outcome) override {
+    batch_.path(time, first_ + member)[lane] = outcome;
+  }
+  void finish(std::size_t member, std::size_t lane, const Outcome& outcome,
+              std::span<const double> weights) override {
+    batch_.outcomes(first_ + member)[lane] = outcome;
+    if (!outcome.finished) progress_.diverged.fetch_add(1, std::memory_order_relaxed);
+    if (batch_.keeps_weights()) {
+      std::copy(weights.begin(), weights.end(), batch_.weights(first_ + member) + lane * depth_);
+    }
+  }
+
+private:
+  BatchOutput& batch_;
+  std::size_t first_, depth_;
+  Progress& progress_;
+};
+
+std::string cpu_model() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  }
+  return "CPU";
+}
+
+/// The floating-point state that the promised bits need: round to nearest, no flush to zero.
+void set_floating_point_state() {
+#ifdef __x86_64__
+  _mm_setcsr(0x1f80);
+#endif
+}
+
+class CpuBackend final : public Backend {
+public:
+  explicit CpuBackend(const CpuOptions& options)
+      : options_(options), kernels_(kernels_named(options.instruction_set)) {
+    threads_ = options.threads != 0 ? options.threads
+                                    : std::max(1u, std::thread::hardware_concurrency());
+  }
+
+  std::string name() const override { return "cpu"; }
+  std::string device() const override {
+    return cpu_model() + ", " + std::to_string(threads_) +
+           (threads_ == 1 ? " thread, " : " threads, ") + std::string(kernels_.name);
+  }
+
+  double working_memory(const Sweep& sweep) const override {
+    const double lanes =
+        static_cast<double>(sweep.target.size()) * std::min(sweep.seeds, kSeedBlock);
+    const double one = lanes * sizeof(Outcome) * (1.0 + sweep.record);
+    return 2 * std::max(one, static_cast<double>(kBatchBytes));
+  }
+
+  void train(const Sweep& sweep, std::span<const WorkUnit> units, const Sink& sink,
+             Progress& progress) override {
+    const RunContext run(sweep, kernels_);
+    const std::vector<Batch> batches = plan_batches(run, units);
+    if (batches.empty()) return;
+    const Batch& last = batches.back();
+    const std::size_t tasks = last.first_task + task_count(last);
+
+    std::atomic<std::size_t> next_task{0};
+    std::vector<std::unique_ptr<BatchOutput>> in_flight(batches.size());
+    std::mutex mutex;
+    std::exception_ptr failure;
+
+    const auto work = [&] {
+      set_floating_point_state();
+      for (;;) {
+        const std::size_t index = next_task.fetch_add(1);
+        if (index >= tasks || progress.stop.load()) return;
+        const auto after = std::upper_bound(
+            batches.begin(), batches.end(), index,
+            [](std::size_t task, const Batch& batch) { return task < batch.first_task; });
+        const auto b = static_cast<std::size_t>(after - batches.begin()) - 1;
+        const Batch& batch = batches[b];
+        const WorkUnit& unit = units[batch.first_unit];
+        BatchOutput* output = nullptr;
+        {
+          const std::lock_guard lock(mutex);
+          if (!in_flight[b]) in_flight[b] = std::make_unique<BatchOutput>(run, batch, unit);
+          output = in_flight[b].get();
+        }
+        if (!run_task(run, batch, unit, index - batch.first_task, *output, progress)) return;
+        if (!output->finish_task()) continue;
+        std::size_t first = 0;
+        for (std::size_t u = batch.first_unit; u < batch.first_unit + batch.units; ++u) {
+          UnitResult result = output->reduce(units[u], first);
+          first += units[u].configurations;
+          const std::lock_guard lock(mutex);
+          sink(u, std::move(result));
+        }
+        in_flight[b].reset();
+      }
+    };
+    const auto guarded = [&] {
+      try {
+        work();
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = std::current_exception();
+        progress.stop = true;
+      }
+    };
+    {
+      std::vector<std::jthread> pool;
+      for (unsigned i = 1; i < threads_ && i < tasks; ++i) pool.emplace_back(guarded);
+      std::jthread(guarded).join(); // the caller's floating-point state stays its own
+    }
+    if (failure) std::rethrow_exception(failure);
+  }
+
+private:
+  static std::size_t bundles(const Batch& batch) {
+    return (batch.configurations + batch.bundle - 1) / batch.bundle;
+  }
+  static std::size_t task_count(const Batch& batch) { return bundles(batch) * batch.lane_groups; }
+
+  std::vector<Batch> plan_batches(const RunContext& run, std::span<const WorkUnit> units) const {
+    const Sweep& sweep = run.sweep;
+    const std::size_t per_depth = sweep.configurations_per_depth();
+    std::vector<Batch> batches;
+    std::size_t next_task = 0;
+    for (std::size_t u = 0; u < units.size();) {
+      const WorkUnit& first = units[u];
+      const std::size_t lanes = first.seeds * sweep.target.size();
+      const std::size_t bytes = lanes * sizeof(Outcome) * (1 + run.record_steps.size());
+      const std::size_t limit =
+          std::clamp<std::size_t>(kBatchBytes / bytes, 1, kMaxBatchConfigurations);
+      Batch batch;
+      batch.first_unit = u;
+      batch.first_task = next_task;
+      const int depth = sweep.configuration(first.first_configuration).depth;
+      const std::size_t preferred = options_.bundle ? options_.bundle : bundle_size(sweep, depth);
+      batch.bundle = sweep.noise_streams == NoiseStreams::independent ? 1 : preferred;
+      batch.lane_groups = (lanes + lanes_per_task(run) - 1) / lanes_per_task(run);
+      const auto extends = [&](const WorkUnit& unit) {
+        return unit.first_configuration == first.first_configuration + batch.configurations &&
+               unit.first_configuration / per_depth == first.first_configuration / per_depth &&
+               unit.first_seed == first.first_seed && unit.seeds == first.seeds &&
+               batch.configurations + unit.configurations <= limit;
+      };
+      do {
+        batch.configurations += units[u].configurations;
+        ++batch.units;
+        ++u;
+      } while (u < units.size() && extends(units[u]));
+      next_task += task_count(batch);
+      batches.push_back(batch);
+    }
+    return batches;
+  }
+
+  static bool run_task(const RunContext& run, const Batch& batch, const WorkUnit& unit,
+                       std::size_t index, BatchOutput& output, Progress& progress) {
+    const std::size_t first = index / batch.lane_groups * batch.bundle;
+    const std::size_t members = std::min(batch.bundle, batch.configurations - first);
+    const std::size_t lanes = unit.seeds * run.sweep.target.size();
+    const std::size_t first_lane = index % batch.lane_groups * lanes_per_task(run);
+    const std::span bundle = std::span(output.configurations()).subspan(first, members);
+    const Task task{bundle, unit.first_seed, first_lane,
+                    std::min(lanes_per_task(run), lanes - first_lane)};
+    BundleOutput sink(output, first, static_cast<std::size_t>(bundle.front().depth), progress);
+    return cpu::train(run, task, sink, progress);
+  }
+
+  CpuOptions options_;
+  const Kernels& kernels_;
+  unsigned threads_;
+};
+
+} // namespace
+} // namespace sharpsweep::cpu
+
+std::unique_ptr<sharpsweep::Backend> sharpsweep::make_cpu_backend(const CpuOptions& options) {
+  return std::make_unique<cpu::CpuBackend>(options);
+}

@@ -1,0 +1,50 @@
+#include "host/dataset.hpp"
+
+#include <stdexcept>
+
+#include "sharpsweep/numerics/sha256.hpp"
+
+namespace sharpsweep {
+
+std::size_t value_count(const Variable& variable) {
+  return std::visit([](const auto& values) { return values.size(); }, variable.values);
+}
+
+std::pair<const void*, std::size_t> value_bytes(const Variable& variable) {
+  return std::visit(
+      [](const auto& values) -> std::pair<const void*, std::size_t> {
+        return {values.data(), values.size() * sizeof(values[0])};
+      },
+      variable.values);
+}
+
+const Variable* Dataset::find(const std::string& name) const {
+  for (const auto* list : {&coordinates, &variables}) {
+    for (const Variable& variable : *list) {
+      if (variable.name == name) return &variable;
+    }
+  }
+  return nullptr;
+}
+
+std::size_t Dataset::extent(const std::string& dimension) const {
+  for (const Variable& coordinate : coordinates) {
+    if (coordinate.name == dimension) return value_count(coordinate);
+  }
+  throw std::logic_error("no dimension named " + dimension);
+}
+
+std::string digest(const Dataset& dataset) {
+  Sha256 hash;
+  for (const auto* list : {&dataset.coordinates, &dataset.variables}) {
+    for (const Variable& variable : *list) {
+      if (!variable.is_result) continue;
+      hash.update(variable.name.data(), variable.name.size() + 1);
+      const auto [data, size] = value_bytes(variable);
+      hash.update(data, size);
+    }
+  }
+  return hash.hex();
+}
+
+} // namespace sharpsweep

@@ -1,0 +1,45 @@
+/// \file
+/// Labelled arrays in memory: what goes into the output file, and the digest over it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace sharpsweep {
+
+/// An attribute: text, integers (flag values), or a number.
+using Attribute =
+    std::pair<std::string, std::variant<std::string, std::vector<std::int64_t>, double>>;
+
+struct Variable {
+  std::string name;
+  std::vector<std::string> dimensions; ///< slowest first
+  std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<std::uint8_t>> values;
+  std::string units;
+  std::string long_name;
+  std::vector<Attribute> attributes = {};
+  bool is_result = true; ///< counts in the digest
+};
+
+struct Dataset {
+  /// Coordinate variables by dimension order; each is a 1-D variable named like its dimension.
+  std::vector<Variable> coordinates;
+  std::vector<Variable> variables;
+  std::vector<Attribute> attributes;
+
+  std::size_t extent(const std::string& dimension) const;
+  const Variable* find(const std::string& name) const;
+};
+
+/// The number of values of a variable, and their bytes as they go into the file.
+std::size_t value_count(const Variable& variable);
+std::pair<const void*, std::size_t> value_bytes(const Variable& variable);
+
+/// SHA-256 over the bytes of all result variables: for each coordinate and each result, in file
+/// order, its name, a zero byte, and its values (little-endian, as stored).
+std::string digest(const Dataset& dataset);
+
+} // namespace sharpsweep

@@ -1,0 +1,163 @@
+#include "host/output/reader.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <hdf5_hl.h>
+
+#include "host/output/hdf5_handle.hpp"
+
+namespace sharpsweep {
+namespace {
+
+/// More dimensions or bytes than any file of ours has: such a file is refused before it is read.
+constexpr int kMaxRank = 8;
+constexpr hsize_t kMaxValues = hsize_t{1} << 36;
+
+class FileReader {
+public:
+  explicit FileReader(const std::string& path) : what_("'" + path + "' is not a sharpsweep file") {
+    std::error_code status;
+    if (!std::filesystem::exists(path, status)) {
+      throw FileError("'" + path + "' does not exist");
+    }
+    if (std::filesystem::is_directory(path, status)) {
+      throw FileError("'" + path + "' is a folder, not a result file");
+    }
+    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+    file_ = H5Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose,
+                     "'" + path + "' can't be read: it is no complete HDF5 file");
+  }
+
+  Dataset read() {
+    Dataset dataset;
+    read_attributes(file_, dataset.attributes);
+    H5G_info_t group{};
+    h5_check(H5Gget_info(file_, &group), what_);
+    for (hsize_t i = 0; i < group.nlinks; ++i) {
+      char name[256];
+      h5_check(H5Lget_name_by_idx(file_, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, i, name, sizeof name,
+                                  H5P_DEFAULT),
+               what_);
+      H5O_info_t object{};
+      h5_check(H5Oget_info_by_name2(file_, name, &object, H5O_INFO_BASIC, H5P_DEFAULT), what_);
+      if (object.type == H5O_TYPE_DATASET) read_variable(name, dataset);
+    }
+    return dataset;
+  }
+
+private:
+  void read_variable(const std::string& name, Dataset& dataset) {
+    const H5Handle id(H5Dopen2(file_, name.c_str(), H5P_DEFAULT), H5Dclose, what_);
+    const H5Handle space(H5Dget_space(id), H5Sclose, what_);
+    const int rank = h5_check(H5Sget_simple_extent_ndims(space), what_);
+    const hssize_t points = H5Sget_simple_extent_npoints(space);
+    if (rank > kMaxRank || points < 0 || static_cast<hsize_t>(points) > kMaxValues) {
+      throw FileError(what_);
+    }
+    Variable variable;
+    variable.name = name;
+    const bool scale = H5DSis_scale(id) > 0;
+    if (scale) {
+      variable.dimensions = {name};
+    } else {
+      for (unsigned axis = 0; axis < static_cast<unsigned>(rank); ++axis) {
+        h5_check(H5DSiterate_scales(id, axis, nullptr, &add_scale_name, &variable.dimensions),
+                 what_);
+      }
+      if (variable.dimensions.size() != static_cast<std::size_t>(rank)) throw FileError(what_);
+    }
+    const H5Handle type(H5Dget_type(id), H5Tclose, what_);
+    const auto count = static_cast<std::size_t>(points);
+    // A damaged header may promise more than the file can hold; deflate gains at most 1032 to 1.
+    if (H5Tget_class(type) == H5T_FLOAT) {
+      variable.values = read_values<double>(id, count, H5T_NATIVE_DOUBLE);
+    } else if (H5Tget_class(type) == H5T_INTEGER && H5Tget_size(type) == 1) {
+      variable.values = read_values<std::uint8_t>(id, count, H5T_NATIVE_UINT8);
+    } else if (H5Tget_class(type) == H5T_INTEGER) {
+      variable.values = read_values<std::int64_t>(id, count, H5T_NATIVE_INT64);
+    } else {
+      throw FileError(what_);
+    }
+    read_attributes(id, variable.attributes);
+    take_text(variable.attributes, "units", variable.units);
+    take_text(variable.attributes, "long_name", variable.long_name);
+    (scale ? dataset.coordinates : dataset.variables).push_back(std::move(variable));
+  }
+
+  template <class T>
+  std::vector<T> read_values(hid_t id, std::size_t count, hid_t memory_type) const {
+    if (static_cast<double>(count) * sizeof(T) >
+        1100.0 * static_cast<double>(H5Dget_storage_size(id)) + 64) {
+      throw FileError(what_ + ", or not a complete one");
+    }
+    std::vector<T> values(count);
+    h5_check(H5Dread(id, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()),
+             what_ + ", or it is damaged");
+    return values;
+  }
+
+  static herr_t add_scale_name(hid_t, unsigned, hid_t scale, void* list) {
+    char name[256] = "";
+    const ssize_t size = H5Iget_name(scale, name, sizeof name);
+    if (size <= 1) return -1;
+    static_cast<std::vector<std::string>*>(list)->emplace_back(name + 1); // less the slash
+    return 0;
+  }
+
+  static void take_text(std::vector<Attribute>& attributes, const std::string& name,
+                        std::string& text) {
+    const auto found = std::find_if(attributes.begin(), attributes.end(),
+                                    [&](const Attribute& a) { return a.first == name; });
+    if (found == attributes.end()) return;
+    if (const auto* value = std::get_if<std::string>(&found->second)) text = *value;
+    attributes.erase(found);
+  }
+
+  /// Text, integers and single numbers; what netCDF and dimension scales keep of their own is passed by.
+  void read_attributes(hid_t object, std::vector<Attribute>& attributes) {
+    const int count = h5_check(H5Aget_num_attrs(object), what_);
+    for (int i = 0; i < count; ++i) {
+      const H5Handle id(H5Aopen_by_idx(object, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC,
+                                       static_cast<hsize_t>(i), H5P_DEFAULT, H5P_DEFAULT),
+                        H5Aclose, what_);
+      char name[256];
+      h5_check(H5Aget_name(id, sizeof name, name), what_);
+      const H5Handle type(H5Aget_type(id), H5Tclose, what_);
+      const H5Handle space(H5Aget_space(id), H5Sclose, what_);
+      const hssize_t points = H5Sget_simple_extent_npoints(space);
+      if (H5Tis_variable_str(type) > 0 && points == 1) {
+        char* text = nullptr;
+        h5_check(H5Aread(id, type, &text), what_);
+        attributes.emplace_back(name, std::string(text ? text : ""));
+        H5free_memory(text);
+      } else if (H5Tget_class(type) == H5T_INTEGER && points > 0 && points <= (1 << 24)) {
+        std::vector<std::int64_t> numbers(static_cast<std::size_t>(points));
+        h5_check(H5Aread(id, H5T_NATIVE_INT64, numbers.data()), what_);
+        attributes.emplace_back(name, std::move(numbers));
+      } else if (H5Tget_class(type) == H5T_FLOAT && points == 1) {
+        double number = 0;
+        h5_check(H5Aread(id, H5T_NATIVE_DOUBLE, &number), what_);
+        attributes.emplace_back(name, number);
+      }
+    }
+  }
+
+  std::string what_;
+  H5Handle file_;
+};
+
+} // namespace
+
+Dataset read_dataset(const std::string& path) { return FileReader(path).read(); }
+
+const std::string& root_text(const Dataset& dataset, const std::string& name,
+                             const std::string& path) {
+  for (const auto& [key, value] : dataset.attributes) {
+    if (key != name) continue;
+    if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  }
+  throw FileError("'" + path + "' has no attribute '" + name + "': it is not a sharpsweep file");
+}
+
+} // namespace sharpsweep

@@ -1,0 +1,28 @@
+/// \file
+/// What a translation unit is compiled for, and what it must never be compiled with.
+///
+/// Headers under numerics/ and models/ are compiled several times: by the host compiler for scalar
+/// code, for AVX2+FMA and for AVX-512, and by nvcc for the device. Templates over SIMD value types
+/// get their own symbols from those types; everything else in these headers is force-inlined, so
+/// that no symbol compiled with AVX instructions can replace its baseline twin at link time.
+#pragma once
+
+#if defined(__FAST_MATH__) || defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
+#error "sharpsweep promises the same bits everywhere: build it without -ffast-math"
+#endif
+#if defined(__CUDA_FTZ) && __CUDA_FTZ || defined(__USE_FAST_MATH__) && __USE_FAST_MATH__
+#error "sharpsweep promises the same bits everywhere: build it without --use_fast_math or -ftz"
+#endif
+
+#ifdef __CUDACC__
+#define SHARPSWEEP_INLINE __host__ __device__ __forceinline__
+#else
+#define SHARPSWEEP_INLINE inline __attribute__((always_inline))
+#endif
+
+/// Unrolls the loop that follows; trip counts are template constants of at most 16.
+#if defined(__clang__) || defined(__CUDACC__)
+#define SHARPSWEEP_UNROLL _Pragma("unroll")
+#else
+#define SHARPSWEEP_UNROLL _Pragma("GCC unroll 16")
+#endif

@@ -1,0 +1,44 @@
+/// \file
+/// What can go wrong and the exit code of each. The text of an exception is the one line that the
+/// user reads: it names the key, file or device and says what would be right.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace sharpsweep {
+
+enum class ExitCode : int {
+  done = 0,
+  usage = 2,        ///< the command line or sweep file is wrong
+  file = 3,         ///< a file can't be read or written
+  device = 4,       ///< the device failed
+  difference = 5,   ///< `verify` found a cell with other bits
+  interrupted = 75, ///< stopped by a signal
+};
+
+class Error : public std::runtime_error {
+public:
+  Error(ExitCode code, const std::string& sentence)
+      : std::runtime_error(sentence), exit_code(code) {}
+  const ExitCode exit_code;
+};
+
+class UsageError : public Error {
+public:
+  explicit UsageError(const std::string& sentence) : Error(ExitCode::usage, sentence) {}
+};
+class FileError : public Error {
+public:
+  explicit FileError(const std::string& sentence) : Error(ExitCode::file, sentence) {}
+};
+class DeviceError : public Error {
+public:
+  explicit DeviceError(const std::string& sentence) : Error(ExitCode::device, sentence) {}
+};
+class Interrupted : public Error {
+public:
+  explicit Interrupted(const std::string& sentence) : Error(ExitCode::interrupted, sentence) {}
+};
+
+} // namespace sharpsweep

@@ -1,0 +1,45 @@
+/// \file
+/// The keys of a sweep file: one table gives the options, their help, their defaults, the text that
+/// a result file carries, and the README's table of keys.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sharpsweep {
+
+/// One key of a sweep file and, by the same name, one long option of the command line.
+struct Key {
+  std::string_view name;
+  std::string_view values;   ///< the form of its value, as help shows it
+  std::string_view fallback; ///< the default, written as a user would write it
+  std::string_view help;     ///< one sentence, with the unit where there is one
+  bool axis = false;         ///< takes a list of values: a dimension of the output
+};
+
+/// Settings by key name; a value is the list of items as written ("0.5", "lin(0,1,5)", ...).
+using Settings = std::map<std::string, std::vector<std::string>>;
+
+/// The keys that a model's sweep file may hold, `model` included, in the order of the output.
+/// Throws UsageError for an unknown model, naming the known ones.
+std::span<const Key> keys_of(std::string_view model);
+
+/// The names of all models.
+std::span<const std::string_view> model_names();
+
+/// Splits "[a, b(1,2), c]" or "a, b(1,2), c" at commas outside parentheses; quotes are taken off.
+std::vector<std::string> split_items(std::string_view text);
+
+/// The candidate nearest to `name` by edit distance, or empty if none is near.
+std::string nearest_name(std::string_view name, std::span<const std::string_view> candidates);
+
+/// `key = value` lines of a sweep file. Throws UsageError when `name` is not a key of `model`.
+void require_known_key(std::string_view model, std::string_view name);
+
+/// One line of a sweep file: numbers bare, everything else quoted, lists in brackets.
+std::string sweep_file_line(const Key& key, const std::vector<std::string>& items);
+
+} // namespace sharpsweep

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs every test. Usage: bash tests/run.sh [CTEST OPTION...]
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../sweeps/prepare.sh"
+
+need "${BUILD_PACKAGES[@]}" "${PLOT_PACKAGES[@]}" python3-netcdf4 netcdf-bin octave
+build "$ROOT/build"
+ctest --test-dir "$ROOT/build" --output-on-failure --no-tests=error -j "$(nproc)" "$@"
