@@ -116,10 +116,11 @@ private:
 
   /// Text, integers and single numbers; what netCDF and dimension scales keep of their own is passed by.
   void read_attributes(hid_t object, std::vector<Attribute>& attributes) {
-    const int count = h5_check(H5Aget_num_attrs(object), what_);
-    for (int i = 0; i < count; ++i) {
+    H5O_info_t info{};
+    h5_check(H5Oget_info2(object, &info, H5O_INFO_NUM_ATTRS), what_);
+    for (hsize_t i = 0; i < info.num_attrs; ++i) {
       const H5Handle id(H5Aopen_by_idx(object, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC,
-                                       static_cast<hsize_t>(i), H5P_DEFAULT, H5P_DEFAULT),
+                                       i, H5P_DEFAULT, H5P_DEFAULT),
                         H5Aclose, what_);
       char name[256];
       h5_check(H5Aget_name(id, sizeof name, name), what_);
