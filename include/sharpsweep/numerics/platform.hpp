@@ -20,8 +20,11 @@
 #define SHARPSWEEP_INLINE inline __attribute__((always_inline))
 #endif
 
-/// Unrolls the loop that follows; trip counts are template constants of at most 16.
-#if defined(__clang__) || defined(__CUDACC__)
+/// Unrolls the loop that follows; trip counts are template constants of at most 16. Host code of a
+/// CUDA source file does without: nvcc's front end knows neither pragma there.
+#if defined(__CUDACC__) && !defined(__CUDA_ARCH__)
+#define SHARPSWEEP_UNROLL
+#elif defined(__clang__) || defined(__CUDA_ARCH__)
 #define SHARPSWEEP_UNROLL _Pragma("unroll")
 #else
 #define SHARPSWEEP_UNROLL _Pragma("GCC unroll 16")

@@ -12,7 +12,7 @@
 namespace sharpsweep {
 
 /// A projected network lives in one thread block, a thread a coordinate.
-inline constexpr std::size_t kMaxCoupledCoordinates = 1024;
+inline constexpr std::size_t kMaxCoupledCoordinates = 512;
 
 enum class Unit { absolute, relative }; ///< relative: `scaled` steps, `threshold` targets
 enum class Noise { gaussian, none };

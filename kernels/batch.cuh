@@ -1,0 +1,28 @@
+/// \file
+/// A batch of work units on one GPU: its state in device memory, its slices, its reduction.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "host/backend.hpp"
+
+namespace sharpsweep::cuda {
+
+/// Consecutive work units of one depth and one block of seeds.
+struct Batch {
+  std::size_t first_unit = 0;
+  std::size_t units = 0;
+  std::size_t configurations = 0;
+};
+
+/// Bytes of device memory that one configuration of a sweep takes at a depth.
+double device_bytes_per_configuration(const Sweep& sweep, int depth, std::uint32_t seeds);
+
+/// Trains a batch on the current device and hands its units to `deliver(unit index, result)`.
+/// Returns early when `progress.stop` is set. Throws DeviceError.
+void train_batch(const Sweep& sweep, std::span<const WorkUnit> units, const Batch& batch,
+                 const Sink& deliver, Progress& progress);
+
+} // namespace sharpsweep::cuda

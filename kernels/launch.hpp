@@ -1,0 +1,27 @@
+/// \file
+/// Finds and launches the training kernel for a depth, a bundle size and a precision.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <span>
+
+namespace sharpsweep::cuda {
+
+template <class T>
+struct Slice;
+
+/// The bundle sizes that are compiled for a depth, ascending; 1 is always there.
+template <class T>
+std::span<const int> bundle_sizes(int depth);
+
+/// Threads of a block at most for bundles of this size.
+unsigned max_block_threads(int bundle);
+
+/// Launches one slice for `bundles` bundles of `bundle` members from `slice.first_member` on.
+template <class T>
+cudaError_t launch(const Slice<T>& slice, int depth, int bundle, std::uint32_t bundles,
+                   cudaStream_t stream);
+
+} // namespace sharpsweep::cuda

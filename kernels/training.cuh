@@ -1,0 +1,213 @@
+/// \file
+/// The training kernel: a thread is one coordinate, a thread block one or several whole networks.
+///
+/// A thread holds the weights of its coordinate for K configurations that share their noise, all in
+/// registers, and draws each normal once for all of them. A launch makes one slice of the steps;
+/// state rests in global memory between slices, so slices change no bit.
+#pragma once
+
+#include <curand_philox4x32_x.h>
+
+#include <cstdint>
+#include <type_traits>
+
+#include "sharpsweep/models/ssam.hpp"
+#include "sharpsweep/numerics/normals.hpp"
+#include "sharpsweep/numerics/streams.hpp"
+
+namespace sharpsweep::cuda {
+
+/// One configuration as the kernel needs it.
+template <class T>
+struct MemberParameters {
+  T eta;
+  T minus_two_alpha; ///< before the schedule
+  std::uint64_t key;
+};
+
+/// A batch of configurations of one depth on [seed][target] lanes, and the slice to make.
+template <class T>
+struct Slice {
+  T* weights;                          ///< [member][layer][lane]
+  T* product_sum;                      ///< [member][lane], since the last flush
+  double* tail;                        ///< [member][lane], up to the last flush
+  const T* targets;                    ///< [member][target]
+  const MemberParameters<T>* members;  ///< [member]
+  const std::uint32_t* coordinate;     ///< [target], counter word 2
+  const T* schedule;                   ///< [step of the slice], or null: all 1
+  std::uint64_t first_step;
+  std::uint64_t total_steps; ///< of the whole run: the last flush of the tail comes then
+  std::uint32_t steps;
+  std::uint32_t first_member; ///< of the launch; blockIdx.y counts bundles from here
+  std::uint32_t first_seed;
+  std::uint32_t coordinates; ///< targets of a network
+  std::uint32_t lanes;       ///< seeds * coordinates
+  std::uint32_t block_lanes; ///< lanes of a block: whole networks where they fit
+  bool noisy;
+  bool tail_active; ///< products of this slice are summed
+  T radius;         ///< projection radius; 0: never project
+};
+
+/// Threads of a block at most: a bundle needs more registers, a projected network more threads.
+template <int K>
+inline constexpr unsigned kMaxThreads = K > 1 ? 256 : 512;
+
+inline constexpr std::uint32_t kTailGroup = 8; ///< as on the CPU: products are summed in T over 8 steps
+
+/// Four normals of one Philox block, in cuRAND's words.
+__device__ __forceinline__ void draw_block(std::uint64_t key, std::uint32_t block_lo,
+                                           std::uint32_t block_hi, std::uint32_t coordinate,
+                                           std::uint32_t stream, float (&z)[4]) {
+  const uint4 words =
+      curand_Philox4x32_10(make_uint4(block_lo, block_hi, coordinate, stream),
+                           make_uint2(static_cast<unsigned>(key), static_cast<unsigned>(key >> 32)));
+  normal_pair<float, std::uint32_t>(words.x, words.y, z[0], z[1]);
+  normal_pair<float, std::uint32_t>(words.z, words.w, z[2], z[3]);
+}
+
+/// Sum over the coordinates of a network by the fixed tree of pairwise_sum: neighbours first, absent
+/// values zero. All threads of the block call it; `scratch` holds a value a thread.
+template <class T>
+__device__ T network_sum(T value, T* scratch, std::uint32_t coordinates) {
+  const std::uint32_t within = threadIdx.x % coordinates;
+  scratch[threadIdx.x] = value;
+  __syncthreads();
+  for (std::uint32_t step = 1; step < coordinates; step *= 2) {
+    const bool adds = within % (2 * step) == 0 && within + step < coordinates;
+    if (adds) scratch[threadIdx.x] = add(scratch[threadIdx.x], scratch[threadIdx.x + step]);
+    __syncthreads();
+  }
+  const T sum = scratch[threadIdx.x - within];
+  __syncthreads();
+  return sum;
+}
+
+template <int L, int K, class T>
+struct ThreadState {
+  T w[K][L];
+  T sum[K];
+  T target[K];
+  T eta[K];
+  T minus_two_alpha[K];
+};
+
+/// One step of all K configurations on the same normals.
+template <int L, int K, class T>
+__device__ __forceinline__ void step_bundle(ThreadState<L, K, T>& state, const T (&z)[L],
+                                            const Slice<T>& slice, std::uint32_t k, bool active,
+                                            T* scratch) {
+  const T factor = slice.schedule ? slice.schedule[k] : T(1);
+#pragma unroll
+  for (int m = 0; m < K; ++m) {
+    const T minus_two_alpha = mul(state.minus_two_alpha[m], factor);
+    if (K > 1 || slice.noisy) {
+      ssam::step<L>(state.w[m], z, state.eta[m], minus_two_alpha, state.target[m]);
+    } else {
+      ssam::step_noise_free<L>(state.w[m], state.eta[m], minus_two_alpha, state.target[m]);
+    }
+    if (K == 1 && slice.radius > T(0)) {
+      T square = 0;
+#pragma unroll
+      for (int l = 0; l < L; ++l) square = fmadd(state.w[m][l], state.w[m][l], square);
+      const T norm = network_sum(active ? square : T(0), scratch, slice.coordinates);
+      const T scale = ssam::projection_scale(norm, slice.radius);
+      if (scale != T(1)) {
+#pragma unroll
+        for (int l = 0; l < L; ++l) state.w[m][l] = mul(state.w[m][l], scale);
+      }
+    }
+  }
+}
+
+template <int L, int K, class T>
+__global__ void __launch_bounds__(kMaxThreads<K>) train_slice(const Slice<T> slice) {
+  extern __shared__ unsigned char shared_bytes[];
+  T* scratch = reinterpret_cast<T*>(shared_bytes);
+  // Threads beyond the block's networks repeat its last lane and store nothing: they must reach the
+  // barriers of a projection.
+  const std::uint32_t in_block = threadIdx.x < slice.block_lanes ? threadIdx.x : 0;
+  const std::uint32_t wanted = blockIdx.x * slice.block_lanes + in_block;
+  const bool active = threadIdx.x < slice.block_lanes && wanted < slice.lanes;
+  const std::uint32_t lane = wanted < slice.lanes ? wanted : blockIdx.x * slice.block_lanes;
+  const std::uint32_t target = lane % slice.coordinates;
+  const std::uint32_t member = slice.first_member + blockIdx.y * K;
+
+  const std::uint32_t coordinate = slice.coordinate[target];
+  const std::uint32_t stream =
+      stream_word(Stream::training, slice.first_seed + lane / slice.coordinates);
+  const std::uint64_t key = slice.members[member].key;
+  const std::size_t lanes = slice.lanes;
+
+  ThreadState<L, K, T> state;
+#pragma unroll
+  for (int m = 0; m < K; ++m) {
+    const MemberParameters<T> parameters = slice.members[member + m];
+    state.eta[m] = parameters.eta;
+    state.minus_two_alpha[m] = parameters.minus_two_alpha;
+    state.target[m] = slice.targets[(member + m) * slice.coordinates + target];
+    state.sum[m] = slice.product_sum[(member + m) * lanes + lane];
+#pragma unroll
+    for (int l = 0; l < L; ++l) {
+      state.w[m][l] = slice.weights[((member + m) * static_cast<std::size_t>(L) + l) * lanes + lane];
+    }
+  }
+
+  const auto after_step = [&](std::uint32_t k) {
+    if (!slice.tail_active) return;
+    const std::uint64_t done = slice.first_step + k + 1;
+    const bool flush = done % kTailGroup == 0 || done == slice.total_steps;
+#pragma unroll
+    for (int m = 0; m < K; ++m) {
+      state.sum[m] = add(state.sum[m], ssam::product<L>(state.w[m]));
+      if (flush) {
+        double& total = slice.tail[(member + m) * lanes + lane];
+        if (active) total = add(total, static_cast<double>(state.sum[m]));
+        state.sum[m] = 0;
+      }
+    }
+  };
+
+  // kRound steps use up whole blocks of four normals; all indices into z are then constants.
+  constexpr std::uint32_t kRound = L % 4 == 0 ? 1 : L % 2 == 0 ? 2 : 4;
+  const std::uint64_t end = slice.first_step + slice.steps;
+  // A round of which only the steps inside the slice are made has `partial` set.
+  const auto make_round = [&](std::uint64_t round, auto partial) {
+    const std::uint64_t block = round * (kRound * L / 4);
+    float normals[4] = {};
+#pragma unroll
+    for (int j = 0; j < static_cast<int>(kRound); ++j) {
+      T z[L];
+#pragma unroll
+      for (int l = 0; l < L; ++l) {
+        const int n = j * L + l;
+        if (n % 4 == 0 && (K > 1 || slice.noisy)) {
+          const std::uint64_t here = block + static_cast<std::uint64_t>(n / 4);
+          draw_block(key, static_cast<std::uint32_t>(here), static_cast<std::uint32_t>(here >> 32),
+                     coordinate, stream, normals);
+        }
+        z[l] = static_cast<T>(normals[n % 4]);
+      }
+      const std::uint64_t step = round * kRound + static_cast<std::uint64_t>(j);
+      if (decltype(partial)::value && (step < slice.first_step || step >= end)) continue;
+      const auto k = static_cast<std::uint32_t>(step - slice.first_step);
+      step_bundle<L, K, T>(state, z, slice, k, active, scratch);
+      after_step(k);
+    }
+  };
+  std::uint64_t round = slice.first_step / kRound;
+  if (slice.first_step % kRound != 0) make_round(round++, std::true_type{});
+  for (; (round + 1) * kRound <= end; ++round) make_round(round, std::false_type{});
+  if (round * kRound < end) make_round(round, std::true_type{});
+
+  if (!active) return;
+#pragma unroll
+  for (int m = 0; m < K; ++m) {
+    slice.product_sum[(member + m) * lanes + lane] = state.sum[m];
+#pragma unroll
+    for (int l = 0; l < L; ++l) {
+      slice.weights[((member + m) * static_cast<std::size_t>(L) + l) * lanes + lane] = state.w[m][l];
+    }
+  }
+}
+
+} // namespace sharpsweep::cuda
