@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Checks a GPU against the golden digests and times it. Needs the CUDA toolkit and a C++ compiler,
+# nothing else. Usage: bash tests/gpu_acceptance.sh [--no-timing] [--sanitize]
+#   --sanitize   run the checks (no timing) under compute-sanitizer's memcheck and racecheck
+# Exit: 0 all bits agree; 1 some differ; 77 no usable GPU.
+set -euo pipefail
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+OUT=${SHARPSWEEP_ACCEPTANCE_BUILD:-$ROOT/build-acceptance}
+NVCC=$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)
+[ -x "$NVCC" ] || { echo "nvcc was not found; install the CUDA toolkit" >&2; exit 1; }
+
+mkdir -p "$OUT"
+ARCH=${SHARPSWEEP_CUDA_ARCH:-native} # sm_90, sm_80, ... to build for another machine's GPU
+FLAGS=(-std=c++20 -O3 -arch="$ARCH" -fmad=false -I "$ROOT/include" -I "$ROOT"
+       -Xcompiler=-ffp-contract=off,-fno-math-errno)
+AVX2=-Xcompiler=-mavx2,-mfma
+AVX512=-Xcompiler=-mavx512f,-mavx512dq,-mavx512bw,-mavx512vl,-mfma
+compile() { # SOURCE [FLAG...]
+    local source=$1
+    shift
+    "$NVCC" "${FLAGS[@]}" "$@" -c "$ROOT/$source" -o "$OUT/$(basename "$source").o"
+}
+jobs=()
+for source in tests/gpu/acceptance.cu kernels/{backend,batch,launch_f32,launch_f64}.cu \
+    host/sweep/{axis,keys,sweep,work_units}.cpp host/cpu/{backend,trainer,kernels_scalar}.cpp; do
+    compile "$source" & jobs+=($!)
+done
+if [ "$(uname -m)" = x86_64 ]; then
+    compile host/cpu/dispatch.cpp -DSHARPSWEEP_HAVE_X86_KERNELS & jobs+=($!)
+    compile host/cpu/kernels_avx2.cpp "$AVX2" & jobs+=($!)
+    compile host/cpu/kernels_avx512.cpp "$AVX512" & jobs+=($!)
+else
+    compile host/cpu/dispatch.cpp & jobs+=($!)
+fi
+for job in "${jobs[@]}"; do wait "$job"; done
+"$NVCC" -arch="$ARCH" "$OUT"/*.o -o "$OUT/acceptance"
+
+if [[ " $* " == *" --sanitize "* ]]; then
+    for tool in memcheck racecheck; do
+        compute-sanitizer --tool "$tool" --error-exitcode 1 "$OUT/acceptance" --no-timing
+    done
+else
+    "$OUT/acceptance" "$@"
+fi
