@@ -11,48 +11,16 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/slice.hpp"
 #include "sharpsweep/models/ssam.hpp"
 #include "sharpsweep/numerics/normals.hpp"
 #include "sharpsweep/numerics/streams.hpp"
 
 namespace sharpsweep::cuda {
 
-/// One configuration as the kernel needs it.
-template <class T>
-struct MemberParameters {
-  T eta;
-  T minus_two_alpha; ///< before the schedule
-  std::uint64_t key;
-};
-
-/// A batch of configurations of one depth on [seed][target] lanes, and the slice to make.
-template <class T>
-struct Slice {
-  T* weights;                          ///< [member][layer][lane]
-  T* product_sum;                      ///< [member][lane], since the last flush
-  double* tail;                        ///< [member][lane], up to the last flush
-  const T* targets;                    ///< [member][target]
-  const MemberParameters<T>* members;  ///< [member]
-  const std::uint32_t* coordinate;     ///< [target], counter word 2
-  const T* schedule;                   ///< [step of the slice], or null: all 1
-  std::uint64_t first_step;
-  std::uint64_t total_steps; ///< of the whole run: the last flush of the tail comes then
-  std::uint32_t steps;
-  std::uint32_t first_member; ///< of the launch; blockIdx.y counts bundles from here
-  std::uint32_t first_seed;
-  std::uint32_t coordinates; ///< targets of a network
-  std::uint32_t lanes;       ///< seeds * coordinates
-  std::uint32_t block_lanes; ///< lanes of a block: whole networks where they fit
-  bool noisy;
-  bool tail_active; ///< products of this slice are summed
-  T radius;         ///< projection radius; 0: never project
-};
-
 /// Threads of a block at most: a bundle needs more registers, a projected network more threads.
 template <int K>
 inline constexpr unsigned kMaxThreads = K > 1 ? 256 : 512;
-
-inline constexpr std::uint32_t kTailGroup = 8; ///< as on the CPU: products are summed in T over 8 steps
 
 /// Four normals of one Philox block, in cuRAND's words.
 __device__ __forceinline__ void draw_block(std::uint64_t key, std::uint32_t block_lo,
@@ -73,7 +41,8 @@ __device__ T network_sum(T value, T* scratch, std::uint32_t coordinates) {
   scratch[threadIdx.x] = value;
   __syncthreads();
   for (std::uint32_t step = 1; step < coordinates; step *= 2) {
-    const bool adds = within % (2 * step) == 0 && within + step < coordinates;
+    const bool adds = within % (2 * step) == 0 && within + step < coordinates &&
+                      threadIdx.x + step < blockDim.x; // threads past the last network are padding
     if (adds) scratch[threadIdx.x] = add(scratch[threadIdx.x], scratch[threadIdx.x + step]);
     __syncthreads();
   }

@@ -1,0 +1,180 @@
+// The device code without a device: the PTX that nvcc emits for the training kernel, translated to
+// C++ by ptx_to_cpp.py (which also refuses arithmetic that rounds freely) and run thread by thread,
+// gives the CPU backend's final weights and tail sums bit for bit.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+
+#include "kernels/slice.hpp"
+#include "tests/parity/ptx_thread.hpp"
+#include "tests/support.hpp"
+
+#define PTX_NAME(L, K, T) _ZN10sharpsweep4cuda11train_sliceILi##L##ELi##K##E##T##EEvNS0_5SliceIT1_EE
+#define PTX_DECLARE(L, K, T) extern "C" void PTX_NAME(L, K, T)(const void*, PtxThread);
+#define PTX_KERNELS(DO)                                                                            \
+  DO(1, 1, f) DO(2, 1, f) DO(3, 1, f) DO(4, 1, f) DO(5, 1, f) DO(8, 1, f) DO(16, 1, f) DO(1, 8, f) \
+  DO(2, 8, f) DO(3, 4, f) DO(4, 8, f) DO(6, 4, f) DO(8, 4, f) DO(2, 1, d) DO(3, 1, d) DO(9, 1, d)
+PTX_KERNELS(PTX_DECLARE)
+
+namespace sharpsweep {
+namespace {
+
+struct Translated {
+  int depth, bundle;
+  char type;
+  PtxKernel kernel;
+};
+#define PTX_ROW(L, K, T) Translated{L, K, #T[0], &PTX_NAME(L, K, T)},
+const Translated kTranslated[] = {PTX_KERNELS(PTX_ROW)};
+
+/// Final weights [member][seed][target][layer], and tail sums [member][seed][target].
+struct Trained {
+  std::vector<double> weights;
+  std::vector<double> tail;
+};
+
+/// Trains all configurations of a sweep of one depth as one bundle, in slices of uneven length, one
+/// thread at a time.
+template <class T>
+Trained train_translated(const Sweep& sweep, const Translated& translated) {
+  const auto bundle = static_cast<std::uint32_t>(translated.bundle);
+  const auto depth = static_cast<std::size_t>(translated.depth);
+  const auto coordinates = static_cast<std::uint32_t>(sweep.target.size());
+  const std::uint32_t lanes = sweep.seeds * coordinates;
+  std::vector<T> weights(bundle * depth * lanes), sum(bundle * lanes), targets;
+  std::vector<double> tail(bundle * lanes);
+  std::vector<cuda::MemberParameters<T>> members;
+  std::vector<std::uint32_t> coordinate;
+  for (const double target : sweep.target) coordinate.push_back(coordinate_word(target));
+  for (std::uint32_t m = 0; m < bundle; ++m) {
+    const Configuration c = sweep.configuration(m);
+    members.push_back({static_cast<T>(c.eta), static_cast<T>(-2 * c.alpha), c.key});
+    for (std::uint32_t t = 0; t < coordinates; ++t) {
+      targets.push_back(static_cast<T>(sweep.target_value(c.depth, c.eta, t)));
+    }
+    for (std::uint32_t lane = 0; lane < lanes; ++lane) {
+      for (std::size_t l = 0; l < depth; ++l) {
+        const float normal = ssam::initial_normal(c.key, coordinate[lane % coordinates],
+                                                  sweep.first_seed + lane / coordinates,
+                                                  static_cast<int>(l));
+        weights[(m * depth + l) * lanes + lane] = static_cast<T>(
+            ssam::initial_weight(c.init, c.depth, static_cast<int>(l), normal));
+      }
+    }
+  }
+  cuda::Slice<T> slice{};
+  slice.weights = weights.data();
+  slice.product_sum = sum.data();
+  slice.tail = tail.data();
+  slice.targets = targets.data();
+  slice.members = members.data();
+  slice.coordinate = coordinate.data();
+  slice.total_steps = sweep.steps;
+  slice.first_seed = sweep.first_seed;
+  slice.coordinates = coordinates;
+  slice.lanes = lanes;
+  slice.block_lanes = sweep.projection_radius > 0 ? 1 : 2 * coordinates;
+  slice.noisy = sweep.noise == Noise::gaussian;
+  slice.radius = static_cast<T>(sweep.projection_radius);
+  const std::uint32_t threads = slice.block_lanes == 1 ? 1 : (slice.block_lanes + 31) / 32 * 32;
+  for (std::uint64_t step = 0, length = 1; step < sweep.steps; length = length * 2 + 1) {
+    std::uint64_t end = std::min(sweep.steps, step + length);
+    if (step < sweep.first_tail_step()) end = std::min(end, sweep.first_tail_step());
+    std::vector<T> factors;
+    for (std::uint64_t k = step; k < end; ++k) {
+      factors.push_back(static_cast<T>(schedule_factor(sweep.schedule, k)));
+    }
+    slice.schedule = sweep.schedule.kind == Schedule::Kind::constant ? nullptr : factors.data();
+    slice.first_step = step;
+    slice.steps = static_cast<std::uint32_t>(end - step);
+    slice.tail_active = step >= sweep.first_tail_step();
+    for (std::uint32_t block = 0; block * slice.block_lanes < lanes; ++block) {
+      for (std::uint32_t thread = 0; thread < threads; ++thread) {
+        translated.kernel(&slice, {thread, block, 0, threads});
+      }
+    }
+    step = end;
+  }
+  Trained trained;
+  trained.tail = tail;
+  for (std::uint32_t m = 0; m < bundle; ++m) {
+    for (std::uint32_t lane = 0; lane < lanes; ++lane) {
+      for (std::size_t l = 0; l < depth; ++l) {
+        trained.weights.push_back(
+            static_cast<double>(weights[(m * depth + l) * lanes + lane]));
+      }
+    }
+  }
+  return trained;
+}
+
+/// The same from the CPU backend; tail sums from the averaged product.
+void expect_equal_to_cpu(const Sweep& sweep, const Translated& translated) {
+  const Trained device = translated.type == 'f' ? train_translated<float>(sweep, translated)
+                                                : train_translated<double>(sweep, translated);
+  const auto backend = make_cpu_backend({});
+  Progress progress;
+  std::vector<double> weights, products;
+  const auto units = plan_work_units(sweep);
+  std::vector<UnitResult> results(units.size());
+  backend->train(
+      sweep, units, [&](std::size_t i, UnitResult&& r) { results[i] = std::move(r); }, progress);
+  for (const UnitResult& result : results) {
+    weights.insert(weights.end(), result.weights.begin(), result.weights.end());
+    for (const Outcome& outcome : result.outcomes) products.push_back(outcome.value[ssam::product_]);
+  }
+
+  ASSERT_EQ(weights.size(), device.weights.size());
+  EXPECT_EQ(0, std::memcmp(weights.data(), device.weights.data(), weights.size() * sizeof(double)));
+  const auto tail_steps = static_cast<double>(sweep.steps - sweep.first_tail_step());
+  for (std::size_t i = 0; i < products.size(); ++i) {
+    EXPECT_EQ(products[i], device.tail[i] / tail_steps) << "lane " << i;
+  }
+}
+
+std::string sweep_text(const Translated& translated, const std::string& more) {
+  return "depth = " + std::to_string(translated.depth) +
+         "\nstep_size = " + (translated.depth > 8 ? "0.001" : "0.01") +
+         "\neta = \"lin(" + (translated.bundle == 1 ? "0.4" : "0.2") + ",0.4," +
+         std::to_string(translated.bundle) + ")\"\ntarget = [0.5, 1.5, -0.8, 3, 0.02]\nsteps = 203\nseeds = 5\nfirst_seed = 3\n"
+         "save = weights\nprecision = " +
+         (translated.type == 'f' ? "f32" : "f64") + "\n" + more;
+}
+
+class Ptx : public testing::TestWithParam<Translated> {};
+
+TEST_P(Ptx, GivesTheBitsOfTheCpu) {
+  const Translated& translated = GetParam();
+  const auto text = [&](const std::string& more) { return sweep_text(translated, more); };
+
+  expect_equal_to_cpu(test::sweep_of(text("init = \"gaussian(0.8)\"")), translated);
+  expect_equal_to_cpu(test::sweep_of(text("init = \"unbalanced(0.9,1.5)\"\ntail_average = 0.5\n"
+                                          "schedule = \"power(20,0.6)\"\nbase_seed = 123456789012")),
+                      translated);
+  if (translated.bundle == 1) {
+    expect_equal_to_cpu(test::sweep_of(text("noise = none")), translated);
+  }
+}
+
+/// Projection needs the threads of a network at a barrier; a network of one coordinate is alone.
+TEST(Ptx, ProjectsNetworksOfOneCoordinate) {
+  for (const Translated& translated : kTranslated) {
+    if (translated.bundle != 1) continue;
+    expect_equal_to_cpu(
+        test::sweep_of("depth = " + std::to_string(translated.depth) +
+                       "\nprojection_radius = 1.2\ntarget = 3\ninit = \"gaussian(0.9)\"\n"
+                       "step_size = 0.01\nseeds = 9\nsteps = 101\nsave = weights\nprecision = " +
+                       (translated.type == 'f' ? "f32" : "f64")),
+        translated);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, Ptx, testing::ValuesIn(kTranslated), [](const auto& info) {
+  return "L" + std::to_string(info.param.depth) + "K" + std::to_string(info.param.bundle) +
+         (info.param.type == 'f' ? "f32" : "f64");
+});
+
+} // namespace
+} // namespace sharpsweep
