@@ -1,11 +1,11 @@
 #include "host/sweep_file.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-
-#include <CLI/CLI.hpp>
+#include <string_view>
 
 #include "sharpsweep/sweep/errors.hpp"
 
@@ -30,35 +30,43 @@ std::string without_comment(const std::string& line) {
   return line;
 }
 
-/// One `key = value` a line, comments gone and lists that span lines joined. Throws UsageError at
-/// the first line that is something else.
-std::string normalized(const std::string& text, const std::string& name) {
+/// A `key = value` with its comments gone and a list that spans lines joined.
+struct Entry {
+  std::size_t line = 0; ///< where it begins, from 1
+  std::string text;
+};
+
+[[noreturn]] void fail(const std::string& name, std::size_t line, const std::string& sentence) {
+  throw UsageError(name + ":" + std::to_string(line) + ": " + sentence);
+}
+
+/// The entries of a sweep file, each with an equals sign. Throws UsageError at the first line that is
+/// something else.
+std::vector<Entry> entries_of(const std::string& text, const std::string& name) {
   std::istringstream lines(text);
-  std::string joined, pending;
-  std::size_t number = 0, started = 0;
-  const auto fail = [&](std::size_t line, const std::string& sentence) {
-    throw UsageError(name + ":" + std::to_string(line) + ": " + sentence);
-  };
+  std::vector<Entry> entries;
+  std::ptrdiff_t open = 0; // brackets of the last entry that are not closed yet
+  std::size_t number = 0;
   for (std::string raw; std::getline(lines, raw);) {
     ++number;
     std::string line = without_comment(raw);
     while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back()))) line.pop_back();
     line.erase(0, std::min(line.find_first_not_of(" \t"), line.size()));
     if (line.empty()) continue;
-    if (pending.empty()) {
-      started = number;
-      if (line.front() == '[') fail(number, "sections are not used; write key = value");
-      if (line.find('=') == std::string::npos) fail(number, "'" + line + "' is not key = value");
+    if (open > 0) {
+      entries.back().text += " " + line;
+    } else {
+      if (line.front() == '[') fail(name, number, "sections are not used; write key = value");
+      if (line.front() == '=' || line.find('=') == std::string::npos) {
+        fail(name, number, "'" + line + "' is not key = value");
+      }
+      entries.push_back({number, line});
     }
-    pending += (pending.empty() ? "" : " ") + line;
-    const auto opened = std::count(pending.begin(), pending.end(), '[');
-    const auto closed = std::count(pending.begin(), pending.end(), ']');
-    if (opened > closed) continue;
-    joined += pending + "\n";
-    pending.clear();
+    open = std::max<std::ptrdiff_t>(open, 0) + std::count(line.begin(), line.end(), '[') -
+           std::count(line.begin(), line.end(), ']');
   }
-  if (!pending.empty()) fail(started, "the list that begins here has no closing ']'");
-  return joined;
+  if (open > 0) fail(name, entries.back().line, "the list that begins here has no closing ']'");
+  return entries;
 }
 
 } // namespace
@@ -68,33 +76,20 @@ Settings parse_sweep_text(const std::string& text, const std::string& name) {
     return c == 0 || (static_cast<unsigned char>(c) < 32 && c != '\n' && c != '\r' && c != '\t');
   });
   if (binary) throw UsageError(name + ": is no text file; a sweep file holds key = value lines");
-  std::istringstream lines(normalized(text, name));
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf"; // some editors begin with it
+  const bool marked = text.starts_with(kByteOrderMark);
   Settings settings;
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream one(line);
-    std::vector<CLI::ConfigItem> items;
-    try {
-      items = CLI::ConfigTOML().from_config(one);
-    } catch (const CLI::Error& error) {
-      throw UsageError(name + ": '" + line + "' is not key = value (" + error.what() + ")");
+  for (const Entry& entry : entries_of(marked ? text.substr(kByteOrderMark.size()) : text, name)) {
+    const std::size_t equals = entry.text.find('=');
+    const std::string key = entry.text.substr(0, entry.text.find_last_not_of(" \t", equals - 1) + 1);
+    if (key.find('.') != std::string::npos) {
+      fail(name, entry.line, "'" + key + "': a key is one word without dots");
     }
-    for (const CLI::ConfigItem& item : items) {
-      if (!item.parents.empty()) {
-        throw UsageError(name + ": '" + line + "': a key is one word without dots");
-      }
-      std::vector<std::string> values;
-      for (const std::string& input : item.inputs) {
-        const auto parts = split_items(input);
-        values.insert(values.end(), parts.begin(), parts.end());
-      }
-      if (values.empty() || std::any_of(values.begin(), values.end(),
-                                        [](const std::string& v) { return v.empty(); })) {
-        throw UsageError(item.name + ": has no value in " + name);
-      }
-      if (!settings.emplace(item.name, values).second) {
-        throw UsageError(item.name + ": stands twice in " + name);
-      }
+    const std::vector<std::string> items = split_items(entry.text.substr(equals + 1));
+    if (items.empty() || std::find(items.begin(), items.end(), "") != items.end()) {
+      throw UsageError(key + ": has no value, or an empty one in its list, in " + name);
     }
+    if (!settings.emplace(key, items).second) throw UsageError(key + ": stands twice in " + name);
   }
   if (settings.empty()) {
     throw UsageError(name + ": is empty; a sweep file holds key = value lines");

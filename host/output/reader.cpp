@@ -24,7 +24,7 @@ public:
     if (std::filesystem::is_directory(path, status)) {
       throw FileError("'" + path + "' is a folder, not a result file");
     }
-    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+    begin_hdf5();
     file_ = H5Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose,
                      "'" + path + "' can't be read: it is no complete HDF5 file");
   }

@@ -181,18 +181,23 @@ void sync(const std::string& path, const std::string& shown, int flags) {
 
 OutputFile::OutputFile(std::string path, Overwrite overwrite, double expected_bytes)
     : path_(std::move(path)), overwrite_(overwrite) {
-  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); // our own sentence is the one that is read
+  begin_hdf5();
   const fs::path output(path_);
   std::error_code status;
   if (output.filename().empty() || fs::is_directory(output, status)) {
     throw FileError("'" + path_ + "' is a folder; name the output file in it");
   }
-  if (overwrite == Overwrite::no && fs::exists(output, status)) {
+  if (fs::exists(output, status) && !fs::is_regular_file(output, status)) {
+    throw FileError("'" + path_ + "' is not a regular file; name another output file");
+  }
+  // A link that leads nowhere is a name that is taken, too.
+  if (overwrite == Overwrite::no && fs::exists(fs::symlink_status(output, status))) {
     throw FileError("'" + path_ + "' exists; give another name or --overwrite");
   }
   const std::string folder = output.has_parent_path() ? output.parent_path().string() : ".";
   if (!fs::is_directory(folder, status)) {
-    throw FileError("the folder '" + folder + "' does not exist");
+    throw FileError("the folder '" + folder + "' " +
+                    (fs::exists(folder, status) ? "is a file" : "does not exist"));
   }
   char host[256] = "host";
   if (::gethostname(host, sizeof host - 1) != 0) std::strcpy(host, "host");

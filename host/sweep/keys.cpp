@@ -56,6 +56,39 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
+/// Appends the items of "a, b(1,2), 'c, d'": a quoted item may hold several.
+void split_at_commas(std::string_view text, std::vector<std::string>& items) {
+  const auto add = [&items](std::string_view item) {
+    item = trim(item);
+    const bool quoted = item.size() >= 2 && (item.front() == '"' || item.front() == '\'') &&
+                        item.back() == item.front();
+    if (quoted) {
+      split_at_commas(item.substr(1, item.size() - 2), items);
+    } else {
+      items.emplace_back(item);
+    }
+  };
+  int depth = 0;
+  char quote = 0;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quote) {
+      if (c == quote) quote = 0;
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+    } else if (c == '(') {
+      ++depth;
+    } else if (c == ')') {
+      --depth;
+    } else if (c == ',' && depth <= 0) {
+      add(text.substr(begin, i - begin));
+      begin = i + 1;
+    }
+  }
+  add(text.substr(begin));
+}
+
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
@@ -84,30 +117,11 @@ std::span<const Key> keys_of(std::string_view model) {
 std::vector<std::string> split_items(std::string_view text) {
   text = trim(text);
   if (text.size() >= 2 && text.front() == '[' && text.back() == ']') {
-    text = text.substr(1, text.size() - 2);
+    text = trim(text.substr(1, text.size() - 2));
+    if (text.ends_with(',')) text.remove_suffix(1); // [1, 2,] is a list of two
   }
   std::vector<std::string> items;
-  int depth = 0;
-  std::string item;
-  const auto flush = [&] {
-    std::string_view clean = trim(item);
-    if (clean.size() >= 2 && (clean.front() == '"' || clean.front() == '\'') &&
-        clean.back() == clean.front()) {
-      clean = clean.substr(1, clean.size() - 2);
-    }
-    items.emplace_back(clean);
-    item.clear();
-  };
-  for (const char c : text) {
-    if (c == '(') ++depth;
-    if (c == ')') --depth;
-    if (c == ',' && depth <= 0) {
-      flush();
-    } else {
-      item += c;
-    }
-  }
-  if (!trim(item).empty() || !items.empty()) flush();
+  if (!text.empty()) split_at_commas(text, items);
   return items;
 }
 

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 
 #include "sharpsweep/numerics/portable_math.hpp"
 #include "sharpsweep/sweep/axis.hpp"
 #include "sharpsweep/sweep/errors.hpp"
+#include "sharpsweep/sweep/results.hpp"
 #include "sharpsweep/theory/ssam.hpp"
 
 namespace sharpsweep {
@@ -92,27 +94,51 @@ double number_between(const Reader& reader, std::string_view key, double low, do
   return value;
 }
 
+/// Cells are counted in 64 bits; long before that ends, so does every machine's memory.
+void check_size(const Sweep& sweep) {
+  constexpr double kMostCells = 0x1p48;
+  double cells = 1;
+  for (const std::size_t extent : {sweep.depth.size(), sweep.init.size(), sweep.step_size.size(),
+                                   sweep.eta.size(), sweep.target.size()}) {
+    cells *= static_cast<double>(extent);
+  }
+  if (cells <= kMostCells) return;
+  char sizes[96];
+  std::snprintf(sizes, sizeof sizes, "%.3g cells need more than %.3g GiB", cells,
+                cells * sizeof(CellState) / 0x1p30);
+  throw UsageError("the grid is too large for any machine's memory: " + std::string(sizes));
+}
+
 /// Where the float path would leave its range before the first step, say so instead of diverging.
+/// Magnitudes are monotone in eta and in the target: the ends of the axes stand for all.
 void check_magnitudes(const Sweep& sweep) {
   const double largest = sweep.precision == Precision::f32 ? 3e38 : 1e300;
+  const auto [eta_low, eta_high] = std::minmax_element(sweep.eta.begin(), sweep.eta.end());
+  const double step = *std::max_element(sweep.step_size.begin(), sweep.step_size.end());
+  std::vector<std::size_t> targets; // those of least and of greatest magnitude, zero left out
+  for (std::size_t t = 0; t < sweep.target.size(); ++t) {
+    const auto magnitude = [&](std::size_t i) { return std::fabs(sweep.target[i]); };
+    if (sweep.target[t] == 0) continue;
+    if (targets.empty()) targets.assign(2, t);
+    if (magnitude(t) < magnitude(targets[0])) targets[0] = t;
+    if (magnitude(t) > magnitude(targets[1])) targets[1] = t;
+  }
   for (const int depth : sweep.depth) {
-    for (const double eta : sweep.eta) {
-      for (std::size_t t = 0; t < sweep.target.size(); ++t) {
-        const double value = std::fabs(sweep.target_value(depth, eta, t));
-        if (value > largest || (value != 0 && value < 1 / largest)) {
-          throw UsageError("target: at depth " + std::to_string(depth) + ", eta " +
-                           format_number(eta) + " it is " + format_number(value) +
+    for (const double eta : {*eta_low, *eta_high}) {
+      const std::string where =
+          "at depth " + std::to_string(depth) + ", eta " + format_number(eta) + " ";
+      for (const std::size_t t : targets) {
+        const double value = sweep.target_value(depth, eta, t);
+        if (std::fabs(value) > largest || std::fabs(value) < 1 / largest) {
+          throw UsageError("target: " + where + "it is " + format_number(value) +
                            ", outside the range of its precision");
         }
       }
-      for (const double step : sweep.step_size) {
-        const double alpha = sweep.step_size_unit == Unit::relative
-                                 ? step / portable::power(eta, 2 * depth - 2)
-                                 : step;
-        if (!(2 * alpha < largest)) {
-          throw UsageError("step_size: at depth " + std::to_string(depth) + ", eta " +
-                           format_number(eta) + " alpha leaves the range of its precision");
-        }
+      const double alpha = sweep.step_size_unit == Unit::relative
+                               ? step / portable::power(eta, 2 * depth - 2)
+                               : step;
+      if (!(2 * alpha < largest)) {
+        throw UsageError("step_size: " + where + "alpha leaves the range of its precision");
       }
     }
   }
@@ -141,6 +167,7 @@ Sweep Sweep::from_settings(const Settings& given) {
   }
   const Reader reader(sweep.settings);
 
+  sweep.model = reader.one("model");
   for (const double value : parse_axis("depth", reader.list("depth"))) {
     sweep.depth.push_back(static_cast<int>(
         parse_integer("depth", format_number(value), 1, ssam::kMaxDepth)));
@@ -200,6 +227,7 @@ Sweep Sweep::from_settings(const Settings& given) {
     throw UsageError("record: " + std::to_string(sweep.record) + " times do not fit into " +
                      std::to_string(sweep.steps) + " steps");
   }
+  check_size(sweep);
   check_magnitudes(sweep);
   return sweep;
 }
