@@ -45,6 +45,8 @@ private:
   static constexpr std::size_t kWidth = 96, kColumn = 30;
 };
 
+constexpr const char* kKeyGroup =
+    "Keys of the sweep (each wins over the file; lists as a,b,c; defaults in brackets)";
 constexpr const char* kBackendGroup = "Where to run";
 constexpr const char* kAxisHelp =
     "An AXIS is a number, a list a,b,c, or lin(first,last,count), log(first,last,count),\n"
@@ -155,10 +157,11 @@ void add_sweep_arguments(CLI::App& command, SweepArguments& arguments) {
     const std::string name(key.name);
     command
         .add_option_function<std::string>(
-            "--" + name, [&arguments, name](const std::string& text) { arguments.given[name] = text; },
+            "--" + name,
+            [&arguments, name](const std::string& text) { arguments.given[name] = text; },
             std::string(key.help) + " [" + std::string(key.fallback) + "]")
         ->type_name(std::string(key.values))
-        ->group("Keys of the sweep (each wins over the file; lists as a,b,c; defaults in brackets)");
+        ->group(kKeyGroup);
   }
   command.footer(kAxisHelp);
 }
@@ -168,14 +171,15 @@ void add_backend_arguments(CLI::App& command, BackendOptions& backend) {
              "where to train; auto: on the GPU where there is one [auto]");
   add_integer(command, "--threads", backend.cpu.threads, 1, 4096, "CPU threads [all cores]")
       ->group(kBackendGroup);
-  add_choice(command, "--instruction-set", backend.cpu.instruction_set, {"scalar", "avx2", "avx512"},
+  add_choice(command, "--instruction-set", backend.cpu.instruction_set,
+             {"scalar", "avx2", "avx512"},
              "CPU instructions; the results are the same [the fastest]");
 }
 
 int run_program(int argc, char** argv) {
   CLI::App app(kDescription, "sharpsweep");
-  app.set_version_flag("--version", std::string("sharpsweep ") + kVersion + " (" + git_revision() +
-                                        ")");
+  app.set_version_flag("--version",
+                       std::string("sharpsweep ") + kVersion + " (" + git_revision() + ")");
   app.require_subcommand(1);
   app.fallthrough(false);
   app.formatter(std::make_shared<HelpFormatter>()); // commands inherit it
@@ -231,14 +235,14 @@ int run_program(int argc, char** argv) {
   verify_app->callback([&] { code = verify_command(verify_file, verify_cells, verify_backend); });
 
   std::string model;
-  CLI::App* models_app = app.add_subcommand(
-      "models", "the models, their keys with defaults and units, their outputs");
+  CLI::App* models_app =
+      app.add_subcommand("models", "the models, their keys with defaults and units, their outputs");
   models_app->add_option("NAME", model, "the model to list: ssam");
   models_app->callback([&] { code = models_command(model); });
 
   double bench_seconds = 0.5;
-  CLI::App* bench_app = app.add_subcommand(
-      "bench", "throughput of this machine against its own noise generator");
+  CLI::App* bench_app =
+      app.add_subcommand("bench", "throughput of this machine against its own noise generator");
   bench_app
       ->add_option_function<std::string>(
           "--seconds",
@@ -268,7 +272,9 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);
   try {
     const int code = run_program(argc, argv);
-    if (std::fflush(stdout) != 0 || std::ferror(stdout)) throw FileError("standard output can't be written");
+    if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
+      throw FileError("standard output can't be written");
+    }
     return code;
   } catch (const Error& error) {
     std::fprintf(stderr, "sharpsweep: %s\n", error.what());

@@ -40,8 +40,8 @@ struct Entry {
   throw UsageError(name + ":" + std::to_string(line) + ": " + sentence);
 }
 
-/// The entries of a sweep file, each with an equals sign. Throws UsageError at the first line that is
-/// something else.
+/// The entries of a sweep file, each with an equals sign. Throws UsageError at the first line that
+/// is something else.
 std::vector<Entry> entries_of(const std::string& text, const std::string& name) {
   std::istringstream lines(text);
   std::vector<Entry> entries;
@@ -81,7 +81,8 @@ Settings parse_sweep_text(const std::string& text, const std::string& name) {
   Settings settings;
   for (const Entry& entry : entries_of(marked ? text.substr(kByteOrderMark.size()) : text, name)) {
     const std::size_t equals = entry.text.find('=');
-    const std::string key = entry.text.substr(0, entry.text.find_last_not_of(" \t", equals - 1) + 1);
+    const std::string key =
+        entry.text.substr(0, entry.text.find_last_not_of(" \t", equals - 1) + 1);
     if (key.find('.') != std::string::npos) {
       fail(name, entry.line, "'" + key + "': a key is one word without dots");
     }

@@ -3,6 +3,6 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../sweeps/prepare.sh"
 
-need "${BUILD_PACKAGES[@]}" "${PLOT_PACKAGES[@]}" python3-netcdf4 netcdf-bin octave
+need "${BUILD_PACKAGES[@]}" "${PLOT_PACKAGES[@]}" python3-netcdf4 netcdf-bin octave clang clang-tidy
 build "$ROOT/build"
 ctest --test-dir "$ROOT/build" --output-on-failure --no-tests=error -j "$(nproc)" "$@"

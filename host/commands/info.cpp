@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include <nlohmann/json.hpp>
 
@@ -21,7 +22,7 @@ std::string shape_text(const Dataset& data, const Variable& variable) {
 }
 
 std::string range_text(const Variable& variable) {
-  double low = INFINITY, high = -INFINITY;
+  double low = std::numeric_limits<double>::infinity(), high = -low;
   std::size_t missing = 0;
   std::visit(
       [&](const auto& values) {

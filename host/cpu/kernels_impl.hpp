@@ -45,10 +45,10 @@ void advance(const Member<typename ValueTraits<V>::Scalar>& member, const float*
   }
 }
 
-/// How many registers of an instruction set a Pack holds at depth L: as many independent chains as
-/// the register file allows, since the weights and prefixes of L layers live in it.
+/// How many registers of an instruction set a Pack holds at depth L, as many independent chains: four
+/// cover the latency of fma even where some of them spill; with 32 registers two deep ones fit better.
 template <int L, int kRegisters>
-inline constexpr int kInterleave = kRegisters >= 32 ? (L <= 4 ? 4 : 2) : (L <= 2 ? 4 : 2);
+inline constexpr int kInterleave = kRegisters >= 32 && L >= 5 ? 2 : 4;
 
 template <class V, int kRegisters, int L>
 constexpr StepKernels<typename ValueTraits<V>::Scalar> step_kernels() {

@@ -12,7 +12,8 @@
 namespace sharpsweep {
 
 /// Call before any other HDF5 function. Our sentence is the one that is read, not HDF5's stack of
-/// errors; and its own tidying at exit is off, because it crashes after a write that failed (1.10.8).
+/// errors; and its own tidying at exit is off, because it crashes after a write that failed
+/// (1.10.8).
 inline void begin_hdf5() {
   H5dont_atexit();
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);

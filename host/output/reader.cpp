@@ -114,14 +114,15 @@ private:
     attributes.erase(found);
   }
 
-  /// Text, integers and single numbers; what netCDF and dimension scales keep of their own is passed by.
+  /// Text, integers and single numbers; what netCDF and dimension scales keep of their own is
+  /// passed by.
   void read_attributes(hid_t object, std::vector<Attribute>& attributes) {
     H5O_info_t info{};
     h5_check(H5Oget_info2(object, &info, H5O_INFO_NUM_ATTRS), what_);
     for (hsize_t i = 0; i < info.num_attrs; ++i) {
-      const H5Handle id(H5Aopen_by_idx(object, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC,
-                                       i, H5P_DEFAULT, H5P_DEFAULT),
-                        H5Aclose, what_);
+      const H5Handle id(
+          H5Aopen_by_idx(object, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, i, H5P_DEFAULT, H5P_DEFAULT),
+          H5Aclose, what_);
       char name[256];
       h5_check(H5Aget_name(id, sizeof name, name), what_);
       const H5Handle type(H5Aget_type(id), H5Tclose, what_);

@@ -32,9 +32,12 @@ struct StoredType {
 };
 StoredType stored_type(const Variable& variable) {
   switch (variable.values.index()) {
-  case 0: return {H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE};
-  case 1: return {H5T_STD_I64LE, H5T_NATIVE_INT64};
-  default: return {H5T_STD_U8LE, H5T_NATIVE_UINT8};
+  case 0:
+    return {H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE};
+  case 1:
+    return {H5T_STD_I64LE, H5T_NATIVE_INT64};
+  default:
+    return {H5T_STD_U8LE, H5T_NATIVE_UINT8};
   }
 }
 
@@ -49,8 +52,8 @@ public:
     check(H5Pset_attr_creation_order(creation, kOrder));
     // Object times would make the bytes of two equal runs differ.
     check(H5Pset_obj_track_times(creation, false));
-    file_ = H5Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation, H5P_DEFAULT), H5Fclose,
-                     what_);
+    file_ =
+        H5Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation, H5P_DEFAULT), H5Fclose, what_);
   }
 
   void write(const Dataset& dataset) {
@@ -209,7 +212,7 @@ OutputFile::OutputFile(std::string path, Overwrite overwrite, double expected_by
     throw FileError("'" + path_ + "' can't be written: " + reason);
   }
   ::close(descriptor);
-  struct statvfs disk{};
+  struct statvfs disk {};
   if (::statvfs(folder.c_str(), &disk) == 0) {
     const double free = static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize);
     if (free < expected_bytes) {

@@ -73,7 +73,10 @@ std::vector<double> expand(std::string_view key, std::string_view text, const Ca
     // A stride such as 0.1 may miss the end by rounding; it still counts as hit.
     const double strides = std::floor((last - first) / stride * (1 + 1e-12) + 1e-12);
     if (!(strides < static_cast<double>(kMaxAxisLength))) fail(key, quoted(text) + " is too long");
-    for (double i = 0; i <= strides; ++i) values.push_back(first + i * stride);
+    const auto last_index = static_cast<std::uint64_t>(strides);
+    for (std::uint64_t i = 0; i <= last_index; ++i) {
+      values.push_back(first + static_cast<double>(i) * stride);
+    }
   }
   return values;
 }

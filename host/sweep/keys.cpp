@@ -153,8 +153,8 @@ void require_known_key(std::string_view model, std::string_view name) {
 
 std::string sweep_file_line(const Key& key, const std::vector<std::string>& items) {
   const auto literal = [](const std::string& item) {
-    const bool number = !item.empty() && item.find_first_not_of("0123456789+-.eE") ==
-                                             std::string::npos;
+    const bool number =
+        !item.empty() && item.find_first_not_of("0123456789+-.eE") == std::string::npos;
     return number ? item : '"' + item + '"';
   };
   std::string value;

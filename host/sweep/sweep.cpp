@@ -149,9 +149,12 @@ void check_magnitudes(const Sweep& sweep) {
 double schedule_factor(const Schedule& schedule, std::uint64_t step) {
   const double ratio = 1 + static_cast<double>(step) / schedule.k0;
   switch (schedule.kind) {
-  case Schedule::Kind::constant: return 1;
-  case Schedule::Kind::robbins_monro: return 1 / ratio;
-  case Schedule::Kind::power: return portable::exp(-schedule.gamma * portable::log(ratio));
+  case Schedule::Kind::constant:
+    return 1;
+  case Schedule::Kind::robbins_monro:
+    return 1 / ratio;
+  case Schedule::Kind::power:
+    return portable::exp(-schedule.gamma * portable::log(ratio));
   }
   return 1;
 }
@@ -169,8 +172,8 @@ Sweep Sweep::from_settings(const Settings& given) {
 
   sweep.model = reader.one("model");
   for (const double value : parse_axis("depth", reader.list("depth"))) {
-    sweep.depth.push_back(static_cast<int>(
-        parse_integer("depth", format_number(value), 1, ssam::kMaxDepth)));
+    sweep.depth.push_back(
+        static_cast<int>(parse_integer("depth", format_number(value), 1, ssam::kMaxDepth)));
   }
   for (const std::string& item : reader.list("init")) {
     const ssam::Init init = parse_init(item);
@@ -261,9 +264,8 @@ Configuration Sweep::configuration(std::size_t index) const {
   index /= step_size.size();
   c.init = init[index % init.size()];
   c.depth = depth[index / init.size()];
-  c.alpha = step_size_unit == Unit::relative
-                ? c.step_size / portable::power(c.eta, 2 * c.depth - 2)
-                : c.step_size;
+  c.alpha = step_size_unit == Unit::relative ? c.step_size / portable::power(c.eta, 2 * c.depth - 2)
+                                             : c.step_size;
   c.key = base_seed;
   if (noise_streams == NoiseStreams::independent) {
     // The values of the configuration name its noise, never its place in the grid.

@@ -62,11 +62,13 @@ def draw_panel(axes, panel, in_threshold_units, label):
     return mesh
 
 
-def name_phases(axes):
-    """Says in the first panel which side of the curve is which."""
+def name_phases(axes, survival):
+    """Says which side of the curve is which, where the panel's top and bottom are of one phase."""
     box = dict(ha="center", va="center", transform=axes.transAxes, fontsize=10, style="italic")
-    axes.text(0.5, 0.85, "survives", **box)
-    axes.text(0.5, 0.1, "shrunk to zero", **box)
+    end = max(1, len(survival) // 5)
+    if survival[-end:].min() > 0.9 and survival[:end].max() < 0.1:
+        axes.text(0.5, 0.85, "survives", **box)
+        axes.text(0.5, 0.1, "shrunk to zero", **box)
 
 
 def legend_handles(data):
@@ -96,10 +98,10 @@ def draw(data):
     for place, (d, i) in zip(axes.flat, cells):
         label = f"$L$ = {int(data['depth'][d])}, start {starts[i]}"
         mesh = draw_panel(place, data.isel(depth=d, init=i), in_threshold_units, label)
-    if data["target"].min() > 0:
-        name_phases(axes[0, 0])
+    name_phases(axes[0, 0], data.isel(depth=0, init=0)["survival"].mean("eta").values)
     style.outer_labels(axes, r"noise $\eta$", style.target_label(in_threshold_units))
-    figure.colorbar(mesh, ax=axes, label="fraction of seeds that survive", aspect=20 * rows, pad=0.02)
+    figure.colorbar(mesh, ax=axes, label="fraction of seeds that survive", aspect=20 * rows,
+                    pad=0.02)
     figure.suptitle("Which targets survive the shrinkage of stochastic SAM", fontsize=12)
     style.legend_below(figure, legend_handles(data))
     return figure

@@ -23,7 +23,8 @@ def least_trace(p, depth, _):
     return 2 * depth * np.abs(p) ** (2 * (depth - 1) / depth)
 
 
-ROWS = [("average_sharpness_path_mean", least_sharpness, "average sharpness $R$\n/ $R$ if balanced"),
+ROWS = [("average_sharpness_path_mean", least_sharpness,
+         "average sharpness $R$\n/ $R$ if balanced"),
         ("hessian_trace_path_mean", least_trace, "Hessian trace\n/ trace if balanced")]
 
 

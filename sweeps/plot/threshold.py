@@ -49,7 +49,8 @@ def draw_panel(axes, data, along, colour_axis):
 def draw(data, along):
     one_start = data.sizes["init"] == 1
     colour_axis = "depth" if one_start else "init"
-    parts = [data.isel(init=0)] if one_start else [data.isel(depth=d) for d in range(data.sizes["depth"])]
+    parts = ([data.isel(init=0)] if one_start
+             else [data.isel(depth=d) for d in range(data.sizes["depth"])])
     figure, axes = style.panels(1, len(parts), width=4.8 if len(parts) == 1 else 3.0, height=3.0,
                                 sharey=True)
     any_lost = False

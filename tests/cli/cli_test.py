@@ -125,7 +125,8 @@ BAD_SWEEP_FILES = {
 # Good sweep files that look unusual: all the same sweep.
 GOOD_SWEEP_FILES = {
     "plain": "eta = [0.5, 0.6]\nsteps = 5\nseeds = 2\n",
-    "comments": "# top\neta = [0.5, 0.6] # of the noise\n  # indented\n\nsteps = 5\nseeds = 2 # '\n",
+    "comments": "# top\neta = [0.5, 0.6] # of the noise\n  # indented\n\nsteps = 5\n"
+                "seeds = 2 # '\n",
     "lists over lines": "eta = [\n  0.5, # first\n  0.6,\n]\nsteps = 5\nseeds = 2",
     "carriage returns": "eta = [0.5, 0.6]\r\nsteps = 5\r\nseeds = 2\r\n",
     "byte order mark": "\ufeffeta = [0.5, 0.6]\nsteps = 5\nseeds = 2\n",
@@ -286,7 +287,8 @@ class Errors(Folder):
 
     def test_error_under_overwrite_keeps_the_old_file(self):
         self.write("a.h5", b"precious")
-        self.check_refused(["run", "s.toml", "-o", "a.h5", "--overwrite", "--eta", "0"], USAGE, r"^eta: ")
+        self.check_refused(["run", "s.toml", "-o", "a.h5", "--overwrite", "--eta", "0"],
+                           USAGE, r"^eta: ")
 
     def test_standard_output_that_is_full(self):
         for words in (["models", "ssam"], ["--help"], ["plan", "s.toml"]):
@@ -300,7 +302,7 @@ class Errors(Folder):
 
 class Disks(Folder):
     def mounted(self, options, script):
-        """Runs a shell script with folder `disk` on a file system of its own; lists what is left."""
+        """Runs a shell script with `disk` on a file system of its own; lists what is left."""
         if os.geteuid() != 0 or subprocess.run(
                 ["unshare", "-m", "true"], stderr=subprocess.DEVNULL).returncode != 0:
             self.skipTest("mounting a small disk needs root")
@@ -326,7 +328,8 @@ class Disks(Folder):
     def test_disk_too_small_is_found_before_computing(self):
         self.write("s.toml", sweep_text(**ENDLESS))
         done = self.mounted("size=32k", '"$P" run s.toml -o disk/a.h5 --backend cpu')
-        self.check(done, r"'disk/a.h5' can't be written: it needs up to .* MB and the disk has .* MB", [])
+        self.check(done, r"'disk/a.h5' can't be written: it needs up to .* MB and the disk has "
+                         r".* MB", [])
 
     def test_disk_that_fills_up_during_the_run(self):
         self.write("s.toml", sweep_text(steps=10**6, seeds=64, target="lin(0.5,1.5,40)"))
@@ -374,7 +377,8 @@ class Devices(Folder):
 class Interruption(Folder):
     def start(self, *more, **how):
         self.write("s.toml", sweep_text(**ENDLESS))
-        process = subprocess.Popen([BINARY, "run", "s.toml", "-o", "a.h5", "--backend", "cpu", *more],
+        process = subprocess.Popen([BINARY, "run", "s.toml", "-o", "a.h5", "--backend", "cpu",
+                                    *more],
                                    cwd=self.folder, text=True, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, env=ENVIRONMENT, **how)
         self.addCleanup(process.kill)
@@ -432,7 +436,8 @@ class Progress(Folder):
         self.assertRegex(shown, rb"\r\[#*\.*\] +\d+ %  [\d.]+ \w?updates/s  .* left\x1b\[K")
         self.assertTrue(shown.endswith(b"\r\x1b[K"), "the bar is wiped at the end")
         self.assertNotIn(b"\n", shown)
-        self.assertRegex(out.decode(), r"\Aa\.h5: 64 networks of 40 coordinates, (.*\n)+digest \w{64}\n\Z")
+        self.assertRegex(out.decode(), r"\Aa\.h5: 64 networks of 40 coordinates, (.*\n)+"
+                                       r"digest \w{64}\n\Z")
 
 
 class Options(Folder):
