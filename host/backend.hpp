@@ -41,7 +41,7 @@ public:
 struct CpuOptions {
   unsigned threads = 0;        ///< 0: all cores of this process
   std::string instruction_set; ///< "scalar", "avx2", "avx512"; empty: the fastest
-  std::size_t bundle = 0;      ///< configurations trained on one noise; 0: chosen. Never in the bits
+  std::size_t bundle = 0; ///< configurations trained on one noise; 0: chosen. Never in the bits
 };
 std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options);
 

@@ -42,8 +42,7 @@ void Results::take(const Sweep& sweep, const WorkUnit& unit, const UnitResult& r
     std::copy_n(at(result.path, time * unit_cells), unit_cells,
                 at(path, (block * sweep.record + time) * cells + first_cell));
   }
-  const auto depth =
-      static_cast<std::size_t>(sweep.configuration(unit.first_configuration).depth);
+  const auto depth = static_cast<std::size_t>(sweep.configuration(unit.first_configuration).depth);
   const std::size_t layers = deepest(sweep);
   const std::size_t first_seed = unit.first_seed - sweep.first_seed;
   for (std::size_t i = 0; i < result.outcomes.size(); ++i) {
@@ -62,8 +61,8 @@ void Results::take(const Sweep& sweep, const WorkUnit& unit, const UnitResult& r
 }
 
 double result_memory(const Sweep& sweep) {
-  const double cells = static_cast<double>(sweep.configurations()) *
-                       static_cast<double>(sweep.target.size());
+  const double cells =
+      static_cast<double>(sweep.configurations()) * static_cast<double>(sweep.target.size());
   const double states = static_cast<double>(seed_blocks(sweep)) * (1.0 + sweep.record);
   double bytes = cells * states * sizeof(CellState);
   bytes += cells * 8 * (3 * kOrderParameters + 5 + 2.0 * kOrderParameters * sweep.record);

@@ -15,8 +15,8 @@ struct Results {
 
   std::size_t cells = 0;
   std::uint32_t blocks = 0;
-  std::vector<CellState> state;  ///< [seed block][cell]
-  std::vector<CellState> path;   ///< [seed block][record time][cell]
+  std::vector<CellState> state;   ///< [seed block][cell]
+  std::vector<CellState> path;    ///< [seed block][record time][cell]
   std::vector<double> seed_value; ///< [order parameter][cell][seed] with save = seeds or weights
   std::vector<double> weight;     ///< [cell][seed][layer], layers to the deepest; save = weights
 

@@ -23,8 +23,11 @@ public:
     const cudaError_t status = cudaGetDeviceCount(&count);
     if (status != cudaSuccess || count == 0) {
       cudaGetLastError();
-      throw DeviceError(std::string("no usable GPU: ") +
-                        (status == cudaSuccess ? "none found" : cudaGetErrorString(status)));
+      const char* reason = status == cudaSuccess ? "none found"
+                           : status == cudaErrorInsufficientDriver
+                               ? "the NVIDIA driver is missing or too old"
+                               : cudaGetErrorString(status);
+      throw DeviceError(std::string("no usable GPU: ") + reason);
     }
     for (int device = 0; device < count; ++device) {
       cudaDeviceProp properties{};
@@ -107,8 +110,8 @@ public:
   }
 
 private:
-  /// Units of one depth and seed block together, as many as fit into memory beside the other streams,
-  /// but few enough that every stream of every device gets some.
+  /// Units of one depth and seed block together, as many as fit into memory beside the other
+  /// streams, but few enough that every stream of every device gets some.
   std::vector<Batch> plan(const Sweep& sweep, std::span<const WorkUnit> units) const {
     const std::size_t per_depth = sweep.configurations_per_depth();
     std::vector<Batch> batches;
@@ -117,9 +120,9 @@ private:
       const int depth = sweep.configuration(first.first_configuration).depth;
       const double bytes = device_bytes_per_configuration(sweep, depth, first.seeds);
       const double lanes = static_cast<double>(sweep.target.size()) * first.seeds;
-      const double most = std::min({kMemoryShare * free_bytes_ / kStreams / bytes,
-                                    kMaxBatchLanes / lanes,
-                                    static_cast<double>(kMaxBatchConfigurations)});
+      const double most =
+          std::min({kMemoryShare * free_bytes_ / kStreams / bytes, kMaxBatchLanes / lanes,
+                    static_cast<double>(kMaxBatchConfigurations)});
       if (static_cast<double>(first.configurations) > most) {
         throw UsageError("target: a work unit of " + std::to_string(first.seeds) + " seeds and " +
                          std::to_string(sweep.target.size()) +

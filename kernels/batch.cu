@@ -32,8 +32,8 @@ struct ConfigurationData {
 /// The device arrays and extents that the functors below share.
 template <class T>
 struct View {
-  T* weights;    ///< [member][layer][lane]
-  double* tail;  ///< [member][lane]
+  T* weights;        ///< [member][layer][lane]
+  double* tail;      ///< [member][lane]
   Outcome* outcomes; ///< [member][lane]
   CellState* cells;  ///< [member][target]
   const ConfigurationData* configurations;
@@ -58,8 +58,8 @@ struct StartNetwork {
         normal = ssam::initial_normal(c.key, view.coordinate[lane % view.coordinates], seed,
                                       static_cast<int>(l));
       }
-      view.weights[(member * depth + l) * view.lanes + lane] = static_cast<T>(
-          ssam::initial_weight(c.init, view.depth, static_cast<int>(l), normal));
+      view.weights[(member * depth + l) * view.lanes + lane] =
+          static_cast<T>(ssam::initial_weight(c.init, view.depth, static_cast<int>(l), normal));
     }
   }
 };
@@ -72,9 +72,8 @@ struct FindOutcome {
   __device__ void operator()(std::size_t index) const {
     const std::size_t member = index / view.lanes, lane = index % view.lanes;
     const T* w = view.weights + member * static_cast<std::size_t>(view.depth) * view.lanes + lane;
-    const double product = tail_steps > 0
-                               ? div(view.tail[index], static_cast<double>(tail_steps))
-                               : ssam::product_of(w, view.lanes, view.depth);
+    const double product = tail_steps > 0 ? div(view.tail[index], static_cast<double>(tail_steps))
+                                          : ssam::product_of(w, view.lanes, view.depth);
     Outcome outcome;
     outcome.finished = ssam::order_parameters(
         w, view.lanes, view.depth, view.configurations[member].eta,
@@ -102,8 +101,8 @@ struct ReduceSeeds {
   View<T> view;
   double survival_level;
   __device__ void operator()(std::size_t cell) const {
-    const Outcome* first = view.outcomes + cell / view.coordinates * view.lanes +
-                           cell % view.coordinates;
+    const Outcome* first =
+        view.outcomes + cell / view.coordinates * view.lanes + cell % view.coordinates;
     CellState state;
     for (std::uint32_t s = 0; s < view.seeds; ++s) {
       state.push(first[std::size_t{s} * view.coordinates], (view.first_seed + s) % kSeedBlock,
@@ -237,9 +236,9 @@ public:
 
 private:
   View<T> view() const {
-    return {weights_.data(),       tail_.data(),         outcomes_.data(), cells_.data(),
+    return {weights_.data(),        tail_.data(),          outcomes_.data(),   cells_.data(),
             configurations_.data(), target_values_.data(), coordinate_.data(), lanes_,
-            coordinates_,          unit_.seeds,          unit_.first_seed, depth_};
+            coordinates_,           unit_.seeds,           unit_.first_seed,   depth_};
   }
 
   template <class Functor>

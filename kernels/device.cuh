@@ -50,9 +50,9 @@ public:
   }
   void upload(std::span<const T> values) {
     if (values.empty()) return;
-    check(cudaMemcpyAsync(data_, values.data(), values.size_bytes(), cudaMemcpyHostToDevice,
-                          stream_),
-          "receive data");
+    check(
+        cudaMemcpyAsync(data_, values.data(), values.size_bytes(), cudaMemcpyHostToDevice, stream_),
+        "receive data");
     // Pageable memory may be reused by the caller as soon as this returns.
     check(cudaStreamSynchronize(stream_), "receive data");
   }
@@ -79,7 +79,9 @@ private:
 
 class CudaStream {
 public:
-  CudaStream() { check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "open a stream"); }
+  CudaStream() {
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "open a stream");
+  }
   CudaStream(const CudaStream&) = delete;
   CudaStream& operator=(const CudaStream&) = delete;
   ~CudaStream() { cudaStreamDestroy(stream_); }

@@ -45,7 +45,8 @@ template <class T>
 const DepthKernels<T>& depth_kernels(int depth) {
   static const auto table = []<int... I>(std::integer_sequence<int, I...>) {
     return std::array{kernels_of_depth<I + 1, T>(compiled_bundles<I + 1, T>())...};
-  }(std::make_integer_sequence<int, ssam::kMaxDepth>{});
+  }
+  (std::make_integer_sequence<int, ssam::kMaxDepth>{});
   return table[static_cast<std::size_t>(depth - 1)];
 }
 

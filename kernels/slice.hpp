@@ -17,13 +17,13 @@ struct MemberParameters {
 /// A batch of configurations of one depth on [seed][target] lanes, and the slice to make.
 template <class T>
 struct Slice {
-  T* weights;                          ///< [member][layer][lane]
-  T* product_sum;                      ///< [member][lane], since the last flush
-  double* tail;                        ///< [member][lane], up to the last flush
-  const T* targets;                    ///< [member][target]
-  const MemberParameters<T>* members;  ///< [member]
-  const std::uint32_t* coordinate;     ///< [target], counter word 2
-  const T* schedule;                   ///< [step of the slice], or null: all 1
+  T* weights;                         ///< [member][layer][lane]
+  T* product_sum;                     ///< [member][lane], since the last flush
+  double* tail;                       ///< [member][lane], up to the last flush
+  const T* targets;                   ///< [member][target]
+  const MemberParameters<T>* members; ///< [member]
+  const std::uint32_t* coordinate;    ///< [target], counter word 2
+  const T* schedule;                  ///< [step of the slice], or null: all 1
   std::uint64_t first_step;
   std::uint64_t total_steps; ///< of the whole run: the last flush of the tail comes then
   std::uint32_t steps;

@@ -26,15 +26,15 @@ inline constexpr unsigned kMaxThreads = K > 1 ? 256 : 512;
 __device__ __forceinline__ void draw_block(std::uint64_t key, std::uint32_t block_lo,
                                            std::uint32_t block_hi, std::uint32_t coordinate,
                                            std::uint32_t stream, float (&z)[4]) {
-  const uint4 words =
-      curand_Philox4x32_10(make_uint4(block_lo, block_hi, coordinate, stream),
-                           make_uint2(static_cast<unsigned>(key), static_cast<unsigned>(key >> 32)));
+  const uint4 words = curand_Philox4x32_10(
+      make_uint4(block_lo, block_hi, coordinate, stream),
+      make_uint2(static_cast<unsigned>(key), static_cast<unsigned>(key >> 32)));
   normal_pair<float, std::uint32_t>(words.x, words.y, z[0], z[1]);
   normal_pair<float, std::uint32_t>(words.z, words.w, z[2], z[3]);
 }
 
-/// Sum over the coordinates of a network by the fixed tree of pairwise_sum: neighbours first, absent
-/// values zero. All threads of the block call it; `scratch` holds a value a thread.
+/// Sum over the coordinates of a network by the fixed tree of pairwise_sum: neighbours first,
+/// absent values zero. All threads of the block call it; `scratch` holds a value a thread.
 template <class T>
 __device__ T network_sum(T value, T* scratch, std::uint32_t coordinates) {
   const std::uint32_t within = threadIdx.x % coordinates;
@@ -117,7 +117,8 @@ __global__ void __launch_bounds__(kMaxThreads<K>) train_slice(const Slice<T> sli
     state.sum[m] = slice.product_sum[(member + m) * lanes + lane];
 #pragma unroll
     for (int l = 0; l < L; ++l) {
-      state.w[m][l] = slice.weights[((member + m) * static_cast<std::size_t>(L) + l) * lanes + lane];
+      state.w[m][l] =
+          slice.weights[((member + m) * static_cast<std::size_t>(L) + l) * lanes + lane];
     }
   }
 
@@ -174,7 +175,8 @@ __global__ void __launch_bounds__(kMaxThreads<K>) train_slice(const Slice<T> sli
     slice.product_sum[(member + m) * lanes + lane] = state.sum[m];
 #pragma unroll
     for (int l = 0; l < L; ++l) {
-      slice.weights[((member + m) * static_cast<std::size_t>(L) + l) * lanes + lane] = state.w[m][l];
+      slice.weights[((member + m) * static_cast<std::size_t>(L) + l) * lanes + lane] =
+          state.w[m][l];
     }
   }
 }

@@ -19,7 +19,8 @@ constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 constexpr std::array kOrderParameterInfo = {
     OrderParameterInfo{"shrinkage", "1", "shrinkage lambda = (p sign(w*) / |w*|)^(1/L)"},
-    OrderParameterInfo{"product", "1", "product p = w_1 ... w_L, averaged over the tail of the run"},
+    OrderParameterInfo{"product", "1",
+                       "product p = w_1 ... w_L, averaged over the tail of the run"},
     OrderParameterInfo{"imbalance", "1", "imbalance, max over l of |w_l^2 - w_(l+1)^2|"},
     OrderParameterInfo{"loss", "1", "loss (w* - p)^2 at the final weights"},
     OrderParameterInfo{"average_sharpness", "1",
@@ -67,22 +68,32 @@ void add_coordinates(const Sweep& sweep, Dataset& data) {
     ratios.push_back(sweep.init[i].kind == ssam::Init::Kind::unbalanced ? sweep.init[i].ratio : 1);
     // CF allows letters, digits and _-.+@ in a flag's meaning: balanced(0.2) reads balanced_0.2.
     std::string meaning = format_init(sweep.init[i]);
-    std::replace_if(meaning.begin(), meaning.end(), [](char c) { return c == '(' || c == ','; },
-                    '_');
+    std::replace_if(
+        meaning.begin(), meaning.end(), [](char c) { return c == '(' || c == ','; }, '_');
     meaning.pop_back();
     meanings += (i ? " " : "") + meaning;
   }
-  data.coordinates.push_back({"init", {"init"}, codes, "1", "how the weights start",
+  data.coordinates.push_back({"init",
+                              {"init"},
+                              codes,
+                              "1",
+                              "how the weights start",
                               {{"flag_values", codes}, {"flag_meanings", meanings}}});
-  data.coordinates.push_back({"step_size", {"step_size"}, sweep.step_size, "1",
+  data.coordinates.push_back({"step_size",
+                              {"step_size"},
+                              sweep.step_size,
+                              "1",
                               sweep.step_size_unit == Unit::relative
                                   ? "scaled step size alpha eta^(2L-2)"
                                   : "step size alpha"});
-  data.coordinates.push_back({"eta", {"eta"}, sweep.eta, "1",
-                              "standard deviation eta of the parameter noise"});
-  data.coordinates.push_back({"target", {"target"}, sweep.target, "1",
-                              relative ? "target w* in units of the existence threshold"
-                                       : "target w*"});
+  data.coordinates.push_back(
+      {"eta", {"eta"}, sweep.eta, "1", "standard deviation eta of the parameter noise"});
+  data.coordinates.push_back(
+      {"target",
+       {"target"},
+       sweep.target,
+       "1",
+       relative ? "target w* in units of the existence threshold" : "target w*"});
   if (sweep.save != Save::mean) {
     std::vector<std::int64_t> seeds(sweep.seeds);
     for (std::size_t i = 0; i < seeds.size(); ++i) {
@@ -97,11 +108,13 @@ void add_coordinates(const Sweep& sweep, Dataset& data) {
     data.coordinates.push_back({"layer", {"layer"}, layers, "1", "layer l, from 1"});
   }
   if (sweep.record > 0) {
-    data.coordinates.push_back({"step", {"step"}, converted<std::int64_t>(sweep.record_steps()),
-                                "1", "number of updates made"});
+    data.coordinates.push_back({"step",
+                                {"step"},
+                                converted<std::int64_t>(sweep.record_steps()),
+                                "1",
+                                "number of updates made"});
   }
-  data.variables.push_back(
-      {"init_scale", {"init"}, scales, "1", "scale s of the start"});
+  data.variables.push_back({"init_scale", {"init"}, scales, "1", "scale s of the start"});
   data.variables.push_back(
       {"init_ratio", {"init"}, ratios, "1", "ratio r of an unbalanced start, else 1"});
 }
@@ -116,7 +129,10 @@ void add_target_values(const Sweep& sweep, Dataset& data) {
       }
     }
   }
-  data.variables.push_back({"target_value", {"depth", "eta", "target"}, std::move(values), "1",
+  data.variables.push_back({"target_value",
+                            {"depth", "eta", "target"},
+                            std::move(values),
+                            "1",
                             "target w* in absolute units"});
 }
 
@@ -177,11 +193,13 @@ void add_order_parameters(const Sweep& sweep, const Results& results, Dataset& d
                             "fraction of the seeds whose weights left the finite range"});
   data.variables.push_back({"seeds_finished", kCellDimensions, std::move(finished), "1",
                             "number of seeds that finished"});
-  data.variables.push_back({"status", kCellDimensions,
-                            std::vector<std::uint8_t>(results.cells, 1), "1",
-                            "state of the cell",
-                            {{"flag_values", std::vector<std::int64_t>{0, 1}},
-                             {"flag_meanings", "missing done"}}});
+  data.variables.push_back(
+      {"status",
+       kCellDimensions,
+       std::vector<std::uint8_t>(results.cells, 1),
+       "1",
+       "state of the cell",
+       {{"flag_values", std::vector<std::int64_t>{0, 1}}, {"flag_meanings", "missing done"}}});
 }
 
 /// The basin threshold of a start for targets of either sign.
@@ -195,15 +213,15 @@ bool gaussian_survives(const Sweep& sweep, const Configuration& c, std::size_t t
                        std::uint32_t seed) {
   const double target = sweep.target_value(c.depth, c.eta, target_index);
   const double magnitude = std::fabs(target);
-  if (magnitude <
-      theory::level_threshold(c.eta, c.depth, theory::existence_threshold(c.eta, c.depth),
-                              sweep.survival_level)) {
+  if (magnitude < theory::level_threshold(c.eta, c.depth,
+                                          theory::existence_threshold(c.eta, c.depth),
+                                          sweep.survival_level)) {
     return false;
   }
   double w[ssam::kMaxDepth];
   for (int l = 0; l < c.depth; ++l) {
-    const float normal = ssam::initial_normal(
-        c.key, coordinate_word(sweep.target[target_index]), seed, l);
+    const float normal =
+        ssam::initial_normal(c.key, coordinate_word(sweep.target[target_index]), seed, l);
     w[l] = ssam::initial_weight(c.init, c.depth, l, normal) / c.eta;
   }
   return theory::flow_survives(c.depth, w, target / portable::power(c.eta, c.depth));
@@ -259,8 +277,8 @@ private:
   void fill(std::size_t index) {
     const Configuration c = sweep_.configuration(index);
     // Theory does not know the step size: the first of its axis stands for all.
-    const bool any_negative = std::any_of(sweep_.target.begin(), sweep_.target.end(),
-                                          [](double t) { return t < 0; });
+    const bool any_negative =
+        std::any_of(sweep_.target.begin(), sweep_.target.end(), [](double t) { return t < 0; });
     Basins& b = basins_[index];
     b.positive = theory::basin_threshold(c.eta, c.depth, c.init, 1);
     if (any_negative) b.negative = theory::basin_threshold(c.eta, c.depth, c.init, -1);
@@ -358,13 +376,12 @@ void add_paths(const Sweep& sweep, const Results& results, Dataset& data) {
   const auto dimensions = with(kCellDimensions, "step");
   for (std::size_t x = 0; x < kOrderParameters; ++x) {
     const auto& info = kOrderParameterInfo[x];
-    data.variables.push_back({std::string(info.name) + "_path_mean", dimensions,
-                              std::move(mean[x]), info.units,
+    data.variables.push_back({std::string(info.name) + "_path_mean", dimensions, std::move(mean[x]),
+                              info.units,
                               std::string("mean over seeds along the run of ") + info.name});
-    data.variables.push_back({std::string(info.name) + "_path_std", dimensions,
-                              std::move(deviation[x]), info.units,
-                              std::string("standard deviation over seeds along the run of ") +
-                                  info.name});
+    data.variables.push_back(
+        {std::string(info.name) + "_path_std", dimensions, std::move(deviation[x]), info.units,
+         std::string("standard deviation over seeds along the run of ") + info.name});
   }
 }
 

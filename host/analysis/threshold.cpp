@@ -125,8 +125,8 @@ Threshold estimate_threshold(std::span<const double> magnitudes,
   if (!std::isfinite(value)) return {kNone, kNone, kNone};
   std::vector<double> replicates;
   for (std::uint32_t r = 0; r < Bootstrap::kReplicates; ++r) {
-    replicates.push_back(
-        crossing([&](std::size_t t) { return double{1} * bootstrap.count(r, &masks[t], targets); }));
+    replicates.push_back(crossing(
+        [&](std::size_t t) { return double{1} * bootstrap.count(r, &masks[t], targets); }));
   }
   std::sort(replicates.begin(), replicates.end());
   constexpr std::size_t kTail = Bootstrap::kReplicates / 40; // 2.5 %

@@ -110,9 +110,8 @@ ExitCode bench_command(double seconds) {
       const double single = engine_rate(depth, options, seconds);
       options.bundle = 0;
       const double bundled = engine_rate(depth, options, seconds);
-      std::printf("%-11s %6d %9.3f %9.3f %5.2fx %9.3f %5.2fx\n",
-                  std::string(kernels->name).c_str(), depth, bare / 1e9, single / 1e9,
-                  single / bare, bundled / 1e9, bundled / bare);
+      std::printf("%-11s %6d %9.3f %9.3f %5.2fx %9.3f %5.2fx\n", std::string(kernels->name).c_str(),
+                  depth, bare / 1e9, single / 1e9, single / bare, bundled / 1e9, bundled / bare);
       std::fflush(stdout);
     }
   }

@@ -17,9 +17,9 @@ struct BackendOptions {
   std::string backend = "auto"; ///< auto, cpu or cuda
   CpuOptions cpu;
 };
-/// `auto` takes CUDA where a GPU is usable, else the CPU, and says so on standard error unless
-/// `quiet`. Throws DeviceError for `cuda` without one.
-std::unique_ptr<Backend> make_backend(const BackendOptions& options, bool quiet);
+/// `auto` takes CUDA where a GPU is usable, else the CPU, and says so in `notice`,
+/// if there is one to fill. Throws DeviceError for `cuda` without one.
+std::unique_ptr<Backend> make_backend(const BackendOptions& options, std::string* notice = nullptr);
 
 struct RunOptions {
   std::string output;

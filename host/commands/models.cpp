@@ -19,16 +19,18 @@ ExitCode models_command(const std::string& model) {
     std::printf("  %-18s %.*s (default %s%s)\n", "", static_cast<int>(key.help.size()),
                 key.help.data(), std::string(key.fallback).c_str(), key.axis ? "; an axis" : "");
   }
-  std::printf("\n  An AXIS is a list of numbers, lin(first,last,count), log(first,last,count) or\n"
-              "  range(first,last[,stride]). Axes are the dimensions of the output, in this order.\n");
+  std::printf(
+      "\n  An AXIS is a list of numbers, lin(first,last,count), log(first,last,count) or\n"
+      "  range(first,last[,stride]). Axes are the dimensions of the output, in this order.\n");
   std::printf("\nOutputs: for each order parameter X the variables X_mean, X_std, X_theory\n\n");
   for (const OrderParameterInfo& info : order_parameter_info()) {
     std::printf("  %-18s %s\n", info.name, info.long_name);
   }
-  std::printf("\nAlso survival, diverged, seeds_finished, status over the same dimensions, and per\n"
-              "(depth, init, step_size, eta): threshold, threshold_low, threshold_high,\n"
-              "threshold_theory, threshold_existence, threshold_basin, threshold_maxwell.\n"
-              "record adds X_path_mean and X_path_std; save = seeds adds X; save = weights weight.\n");
+  std::printf(
+      "\nAlso survival, diverged, seeds_finished, status over the same dimensions, and per\n"
+      "(depth, init, step_size, eta): threshold, threshold_low, threshold_high,\n"
+      "threshold_theory, threshold_existence, threshold_basin, threshold_maxwell.\n"
+      "record adds X_path_mean and X_path_std; save = seeds adds X; save = weights weight.\n");
   return ExitCode::done;
 }
 

@@ -31,7 +31,8 @@ double measure_rate(Sweep piece, Backend& backend) {
     }
     progress.stop = true;
   });
-  backend.train(piece, units, [](std::size_t, UnitResult&&) {}, progress);
+  backend.train(
+      piece, units, [](std::size_t, UnitResult&&) {}, progress);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   timer.request_stop();
@@ -41,8 +42,8 @@ double measure_rate(Sweep piece, Backend& backend) {
 } // namespace
 
 double predicted_file_bytes(const Sweep& sweep) {
-  const double cells = static_cast<double>(sweep.configurations()) *
-                       static_cast<double>(sweep.target.size());
+  const double cells =
+      static_cast<double>(sweep.configurations()) * static_cast<double>(sweep.target.size());
   double values = cells * (3.0 * kOrderParameters + 3 + 2.0 * kOrderParameters * sweep.record) +
                   7.0 * static_cast<double>(sweep.configurations());
   if (sweep.save != Save::mean) values += cells * sweep.seeds * kOrderParameters;
@@ -54,7 +55,7 @@ double predicted_file_bytes(const Sweep& sweep) {
 }
 
 ExitCode plan_command(const Sweep& sweep, const BackendOptions& options, Format format) {
-  const std::unique_ptr<Backend> backend = make_backend(options, true);
+  const std::unique_ptr<Backend> backend = make_backend(options);
   const double memory = result_memory(sweep) + backend->working_memory(sweep);
   const double rate = measure_rate(sweep, *backend);
   const double seconds = sweep.updates() / rate;
@@ -77,9 +78,10 @@ ExitCode plan_command(const Sweep& sweep, const BackendOptions& options, Format 
     return ExitCode::done;
   }
   std::printf("model          %s\n", sweep.model.c_str());
-  std::printf("grid           depth %zu x init %zu x step_size %zu x eta %zu x target %zu, seeds %u\n",
-              sweep.depth.size(), sweep.init.size(), sweep.step_size.size(), sweep.eta.size(),
-              sweep.target.size(), sweep.seeds);
+  std::printf(
+      "grid           depth %zu x init %zu x step_size %zu x eta %zu x target %zu, seeds %u\n",
+      sweep.depth.size(), sweep.init.size(), sweep.step_size.size(), sweep.eta.size(),
+      sweep.target.size(), sweep.seeds);
   std::printf("networks       %llu of %zu coordinates, %llu steps each\n",
               static_cast<unsigned long long>(sweep.networks()), sweep.target.size(),
               static_cast<unsigned long long>(sweep.steps));

@@ -13,6 +13,7 @@
 namespace sharpsweep {
 namespace {
 
+constexpr int kStopSignals[] = {SIGINT, SIGTERM, SIGUSR1, SIGHUP};
 std::atomic<Progress*> watched{nullptr};
 
 extern "C" void stop_on_signal(int signal) {
@@ -51,8 +52,7 @@ void ProgressMeter::show(double seconds, bool terminal) const {
   const double done = progress_.updates.load();
   const double fraction = std::min(1.0, done / total_);
   const double rate = done / seconds;
-  const std::string left =
-      rate > 0 ? human_seconds((total_ - done) / rate) + " left" : "starting";
+  const std::string left = rate > 0 ? human_seconds((total_ - done) / rate) + " left" : "starting";
   const std::string speed = human(rate, "updates/s");
   if (terminal) {
     constexpr int kWidth = 30;
@@ -70,11 +70,16 @@ void ProgressMeter::show(double seconds, bool terminal) const {
 
 SignalGuard::SignalGuard(Progress& progress) {
   watched = &progress;
-  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal, &stop_on_signal);
+  for (const int signal : kStopSignals) {
+    // What is ignored, as SIGHUP under nohup, stays so.
+    if (std::signal(signal, &stop_on_signal) == SIG_IGN) std::signal(signal, SIG_IGN);
+  }
 }
 
 SignalGuard::~SignalGuard() {
-  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal, SIG_DFL);
+  for (const int signal : kStopSignals) {
+    if (std::signal(signal, SIG_DFL) == SIG_IGN) std::signal(signal, SIG_IGN);
+  }
   watched = nullptr;
 }
 

@@ -28,7 +28,8 @@ private:
   std::jthread thread_;
 };
 
-/// While it lives, SIGINT, SIGTERM and SIGUSR1 set `progress.stop`; a second SIGINT ends at once.
+/// While it lives, SIGINT, SIGTERM, SIGUSR1 and SIGHUP set `progress.stop`; a second SIGINT ends at
+/// once.
 class SignalGuard {
 public:
   explicit SignalGuard(Progress& progress);

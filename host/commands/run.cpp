@@ -29,11 +29,12 @@ std::string human(double value, const char* unit) {
     ++i;
   }
   char text[64];
-  std::snprintf(text, sizeof text, value < 99.95 && (i > 0 || value != static_cast<int>(value))
-                                       ? "%.3g %s%s"
-                                       : "%.0f %s%s",
+  std::snprintf(text, sizeof text,
+                value < 99.95 && (i > 0 || value != static_cast<int>(value)) ? "%.3g %s%s"
+                                                                             : "%.0f %s%s",
                 value, kPrefix[i], unit);
-  return text;
+  const std::string result = text;
+  return result.ends_with(' ') ? result.substr(0, result.size() - 1) : result;
 }
 
 std::string human_seconds(double seconds) {
@@ -52,22 +53,27 @@ std::string human_seconds(double seconds) {
   return text;
 }
 
-std::unique_ptr<Backend> make_backend(const BackendOptions& options, bool quiet) {
-  if (options.backend == "cuda") return make_cuda_backend();
-  if (options.backend == "auto") {
+std::unique_ptr<Backend> make_backend(const BackendOptions& options, std::string* notice) {
+  if (options.backend != "cpu") {
     try {
       return make_cuda_backend();
     } catch (const DeviceError& error) {
-      if (!quiet) std::fprintf(stderr, "sharpsweep: using the CPU (%s)\n", error.what());
+      if (options.backend == "cuda") {
+        throw DeviceError(std::string(error.what()) + "; --backend cpu gives the same results");
+      }
+      if (notice) *notice = std::string("using the CPU; ") + error.what();
     }
   }
   return make_cpu_backend(options.cpu);
 }
 
 ExitCode run_command(const Sweep& sweep, const RunOptions& options) {
-  const std::unique_ptr<Backend> backend = make_backend(options.backend, options.quiet);
+  std::string notice;
+  const std::unique_ptr<Backend> backend = make_backend(options.backend, &notice);
   require_memory(sweep, *backend);
   OutputFile output(options.output, options.overwrite, predicted_file_bytes(sweep));
+  // Only now: an error is one line.
+  if (!options.quiet && !notice.empty()) std::fprintf(stderr, "sharpsweep: %s\n", notice.c_str());
 
   const auto begin = std::chrono::steady_clock::now();
   Progress progress;
@@ -110,10 +116,10 @@ ExitCode run_command(const Sweep& sweep, const RunOptions& options) {
                 human_seconds(seconds).c_str(),
                 human(sweep.updates() / seconds, "updates/s").c_str());
     if (diverged > 0) {
-      std::printf("%.3g %% of the coordinates diverged; see the variable 'diverged'\n",
-                  100 * diverged /
-                      (static_cast<double>(sweep.networks()) *
-                       static_cast<double>(sweep.target.size())));
+      std::printf(
+          "%.3g %% of the coordinates diverged; see the variable 'diverged'\n",
+          100 * diverged /
+              (static_cast<double>(sweep.networks()) * static_cast<double>(sweep.target.size())));
     }
     std::printf("digest %s\n", sum.c_str());
   }

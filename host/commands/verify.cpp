@@ -69,8 +69,8 @@ std::size_t values_per_cell(const Dataset& data, const Variable& variable) {
   return count;
 }
 
-/// Where value `index` of a cell of dataset `from` stands in a variable of dataset `data`, which may
-/// have more layers.
+/// Where value `index` of a cell of dataset `from` stands in a variable of dataset `data`, which
+/// may have more layers.
 std::size_t offset_of(const Dataset& data, const Variable& variable, const Cell& cell,
                       const Dataset& from, std::size_t index) {
   std::size_t offset = 0, rest = values_per_cell(from, variable);
@@ -92,15 +92,14 @@ std::size_t offset_of(const Dataset& data, const Variable& variable, const Cell&
 
 } // namespace
 
-ExitCode verify_command(const std::string& path, std::size_t cells,
-                        const BackendOptions& options) {
+ExitCode verify_command(const std::string& path, std::size_t cells, const BackendOptions& options) {
   const Dataset stored = read_dataset(path);
   const Sweep sweep = Sweep::from_settings(
       parse_sweep_text(root_text(stored, "sweep", path), "the sweep in '" + path + "'"));
   if (digest(stored) != root_text(stored, "digest", path)) {
     throw FileError("'" + path + "' is damaged: its results do not match its digest");
   }
-  const std::unique_ptr<Backend> backend = make_backend(options, true);
+  const std::unique_ptr<Backend> backend = make_backend(options);
   // A stratified sample: one cell from each of `cells` equal stretches of the grid.
   const std::size_t total = sweep.cells();
   cells = std::min(cells, total);
@@ -124,10 +123,9 @@ ExitCode verify_command(const std::string& path, std::size_t cells,
       if (!per_cell || !recomputed) continue;
       const std::size_t count = values_per_cell(again, variable);
       for (std::size_t i = 0; i < count; ++i, ++values) {
-        const std::uint64_t expected = 
+        const std::uint64_t expected =
             bits_at(*recomputed, offset_of(again, variable, own, again, i));
-        const std::uint64_t found = 
-            bits_at(variable, offset_of(stored, variable, cell, again, i));
+        const std::uint64_t found = bits_at(variable, offset_of(stored, variable, cell, again, i));
         if (expected == found) continue;
         std::printf("%s differs at depth %d, init %s, step_size %s, eta %s, target %s:\n"
                     "  file       %016" PRIx64 "\n  recomputed %016" PRIx64 "\n",

@@ -38,8 +38,7 @@ public:
     final_.resize(outcomes);
     path_.resize(run.record_steps.size() * outcomes);
     if (run.sweep.save == Save::weights) {
-      depth_ = static_cast<std::size_t>(
-          run.sweep.configuration(unit.first_configuration).depth);
+      depth_ = static_cast<std::size_t>(run.sweep.configuration(unit.first_configuration).depth);
       weights_.resize(outcomes * depth_);
     }
     for (std::size_t i = 0; i < batch.configurations; ++i) {
@@ -148,8 +147,8 @@ class CpuBackend final : public Backend {
 public:
   explicit CpuBackend(const CpuOptions& options)
       : options_(options), kernels_(kernels_named(options.instruction_set)) {
-    threads_ = options.threads != 0 ? options.threads
-                                    : std::max(1u, std::thread::hardware_concurrency());
+    threads_ =
+        options.threads != 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
   }
 
   std::string name() const override { return "cpu"; }

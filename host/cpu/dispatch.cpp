@@ -32,8 +32,8 @@ const Kernels& kernels_named(std::string_view name) {
     if (kernels->name == name) return *kernels;
     known += " " + std::string(kernels->name);
   }
-  throw UsageError("instruction-set: '" + std::string(name) + "' is not one this machine runs:" +
-                   known);
+  throw UsageError("instruction-set: '" + std::string(name) +
+                   "' is not one this machine runs:" + known);
 }
 
 } // namespace sharpsweep::cpu

@@ -10,7 +10,6 @@ __attribute__((noinline)) void fill(const NoiseAddress& address, std::uint64_t f
 }
 } // namespace
 
-constinit const Kernels kAvx2Kernels =
-    make_kernels<avx2::F32, avx2::F64, 16>("avx2", &fill);
+constinit const Kernels kAvx2Kernels = make_kernels<avx2::F32, avx2::F64, 16>("avx2", &fill);
 
 } // namespace sharpsweep::cpu

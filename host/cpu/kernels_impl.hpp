@@ -45,8 +45,9 @@ void advance(const Member<typename ValueTraits<V>::Scalar>& member, const float*
   }
 }
 
-/// How many registers of an instruction set a Pack holds at depth L, as many independent chains: four
-/// cover the latency of fma even where some of them spill; with 32 registers two deep ones fit better.
+/// How many registers of an instruction set a Pack holds at depth L, as many independent chains:
+/// four cover the latency of fma even where some of them spill; with 32 registers two deep ones fit
+/// better.
 template <int L, int kRegisters>
 inline constexpr int kInterleave = kRegisters >= 32 && L >= 5 ? 2 : 4;
 
@@ -68,7 +69,8 @@ constexpr Kernels make_kernels(std::string_view name,
   [&]<int... I>(std::integer_sequence<int, I...>) {
     ((kernels.f32[I] = step_kernels<F32, kRegisters, I + 1>()), ...);
     ((kernels.f64[I] = step_kernels<F64, kRegisters, I + 1>()), ...);
-  }(std::make_integer_sequence<int, ssam::kMaxDepth>{});
+  }
+  (std::make_integer_sequence<int, ssam::kMaxDepth>{});
   return kernels;
 }
 

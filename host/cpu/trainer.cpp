@@ -7,7 +7,7 @@
 namespace sharpsweep::cpu {
 namespace {
 
-constexpr int kMaxChunkRows = 64;  ///< rows of normals per buffer: 16 KiB, half of an L1 cache
+constexpr int kMaxChunkRows = 64;       ///< rows of normals per buffer: 16 KiB, half of an L1 cache
 constexpr std::uint64_t kTailGroup = 8; ///< products are summed in T over this many steps
 constexpr std::size_t kScheduleTable = 1u << 20;
 
@@ -52,10 +52,10 @@ public:
     const int chunk = chunk_steps(depth_);
     std::size_t next_record = 0;
     std::vector<T> factors;
-    for (std::uint64_t begin = 0; begin < sweep_.steps; begin += static_cast<std::uint64_t>(chunk)) {
+    for (std::uint64_t begin = 0; begin < sweep_.steps;
+         begin += static_cast<std::uint64_t>(chunk)) {
       if (progress.stop.load(std::memory_order_relaxed)) return false;
-      const std::uint64_t end =
-          std::min(sweep_.steps, begin + static_cast<std::uint64_t>(chunk));
+      const std::uint64_t end = std::min(sweep_.steps, begin + static_cast<std::uint64_t>(chunk));
       if (sweep_.noise == Noise::gaussian) draw(begin, chunk);
       fill_schedule(begin, end, factors);
       for (std::uint64_t step = begin; step < end;) {
@@ -65,21 +65,21 @@ public:
         step = stop;
         if (tail && (step % kTailGroup == 0 || step == sweep_.steps)) flush_tail();
         if (next_record < run_.record_steps.size() && step == run_.record_steps[next_record]) {
-          for_each_outcome([&](std::size_t member, std::size_t lane, const Outcome& outcome,
-                               std::span<const double>) {
-            output_.record(next_record, member, lane, outcome);
-          }, false);
+          for_each_outcome(
+              [&](std::size_t member, std::size_t lane, const Outcome& outcome,
+                  std::span<const double>) { output_.record(next_record, member, lane, outcome); },
+              false);
           ++next_record;
         }
       }
       progress.updates.fetch_add(static_cast<double>(end - begin) * depth_ *
-                                 static_cast<double>(task_.lanes * task_.bundle.size()),
+                                     static_cast<double>(task_.lanes * task_.bundle.size()),
                                  std::memory_order_relaxed);
     }
-    for_each_outcome([&](std::size_t member, std::size_t lane, const Outcome& outcome,
-                         std::span<const double> weights) {
-      output_.finish(member, lane, outcome, weights);
-    }, true);
+    for_each_outcome(
+        [&](std::size_t member, std::size_t lane, const Outcome& outcome,
+            std::span<const double> weights) { output_.finish(member, lane, outcome, weights); },
+        true);
     return true;
   }
 
@@ -111,8 +111,8 @@ private:
   }
 
   Row<T>& weight(Tile<T>& tile, std::size_t member, int layer) {
-    return tile.weights[member * static_cast<std::size_t>(depth_) +
-                        static_cast<std::size_t>(layer)];
+    return tile
+        .weights[member * static_cast<std::size_t>(depth_) + static_cast<std::size_t>(layer)];
   }
 
   Row<float>* tile_normals(std::size_t tile) {
@@ -166,8 +166,8 @@ private:
       const float* z = tile_normals(i)[offset * static_cast<std::size_t>(depth_)].lane;
       for (std::size_t m = 0; m < task_.bundle.size(); ++m) {
         const Configuration& c = task_.bundle[m];
-        const Member<T> member{weight(tile, m, 0).lane,   tile.targets[m].lane,
-                               tile.product_sum[m].lane,  static_cast<T>(c.eta),
+        const Member<T> member{weight(tile, m, 0).lane, tile.targets[m].lane,
+                               tile.product_sum[m].lane, static_cast<T>(c.eta),
                                static_cast<T>(-2 * c.alpha)};
         kernel(member, z, factors.empty() ? nullptr : factors.data() + offset,
                static_cast<int>(stop - step));
@@ -264,9 +264,9 @@ private:
       if (run_.coupled()) spread_divergence(outcomes);
       for (std::size_t lane = 0; lane < task_.lanes; ++lane) {
         for (int l = 0; l < depth_; ++l) {
-          weights[static_cast<std::size_t>(l)] =
-              outcomes[lane].finished ? static_cast<double>(weight_at(m, l, lane))
-                                      : std::numeric_limits<double>::quiet_NaN();
+          weights[static_cast<std::size_t>(l)] = outcomes[lane].finished
+                                                     ? static_cast<double>(weight_at(m, l, lane))
+                                                     : std::numeric_limits<double>::quiet_NaN();
         }
         visit(m, task_.first_lane + lane, outcomes[lane], std::span<const double>(weights));
       }

@@ -21,8 +21,8 @@ public:
   OutputFile& operator=(const OutputFile&) = delete;
   ~OutputFile(); ///< removes the temporary file
 
-  /// Writes, closes, syncs and renames. Throws FileError; then nothing bears the final name that did
-  /// not before.
+  /// Writes, closes, syncs and renames. Throws FileError; then nothing bears the final name that
+  /// did not before.
   void write(const Dataset& dataset);
 
 private:

@@ -54,8 +54,8 @@ std::vector<double> expand(std::string_view key, std::string_view text, const Ca
     for (std::uint64_t i = 0; i < count; ++i) {
       const double t = static_cast<double>(i), n = static_cast<double>(count - 1);
       const double value = i == 0 ? from : from + t * (to - from) / n;
-      values.push_back(!logarithmic ? value
-                       : i == 0     ? first
+      values.push_back(!logarithmic     ? value
+                       : i == 0         ? first
                        : i + 1 == count ? last
                                         : portable::exp(value));
     }
@@ -170,7 +170,8 @@ ssam::Init parse_init(std::string_view text) {
                                    : "; did you mean '" + near + "'?"));
   }
   if (call.arguments.size() != form->arguments) {
-    fail("init", quoted(text) + " needs " + (form->arguments == 1 ? "one number: " : "two numbers: ") +
+    fail("init", quoted(text) + " needs " +
+                     (form->arguments == 1 ? "one number: " : "two numbers: ") +
                      std::string(form->form));
   }
   ssam::Init init;

@@ -53,8 +53,8 @@ __global__ void draw(std::uint32_t count, PhiloxBlock* curand_words, PhiloxBlock
   curand_words[i] = {{c.x, c.y, c.z, c.w}};
   words[i] = stream_block(kKey, block, coordinate, stream);
   float z[4];
-  cuda::draw_block(kKey, static_cast<std::uint32_t>(block),
-                   static_cast<std::uint32_t>(block >> 32), coordinate, stream, z);
+  cuda::draw_block(kKey, static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
+                   coordinate, stream, z);
   normals[i] = make_float4(z[0], z[1], z[2], z[3]);
 }
 
@@ -89,8 +89,8 @@ void check_golden(Backend& backend) {
                   static_cast<int>(c.init), static_cast<int>(c.precision));
     }
   }
-  report(different == 0, std::to_string(cases - different) + " of " + std::to_string(cases) +
-                             " golden digests");
+  report(different == 0,
+         std::to_string(cases - different) + " of " + std::to_string(cases) + " golden digests");
 }
 
 bool equal(const CellState& a, const CellState& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
@@ -217,7 +217,8 @@ void time_it(Backend& gpu) {
   std::printf("  curand_normal4, bare    %8.1f normals\n", theirs / 1e9);
   std::printf("  our normals, bare       %8.1f normals   %.2f of curand_normal4\n", ours / 1e9,
               ours / theirs);
-  std::printf("  whole runs: 2.1e6 coordinates, 20000 steps, tail average and reduction included\n");
+  std::printf(
+      "  whole runs: 2.1e6 coordinates, 20000 steps, tail average and reduction included\n");
   for (const int depth : {2, 3, 4, 8}) {
     const double single = engine_rate(gpu, depth, NoiseStreams::independent);
     const double bundled = engine_rate(gpu, depth, NoiseStreams::shared);

@@ -17,9 +17,9 @@ int main() {
     curandStatePhilox4_32_10_t state;
     curand_init(key, subsequence, 4 * block, &state);
     const uint4 theirs = curand4(&state);
-    const sharpsweep::PhiloxBlock ours = sharpsweep::stream_block(
-        key, block, static_cast<std::uint32_t>(subsequence),
-        static_cast<std::uint32_t>(subsequence >> 32));
+    const sharpsweep::PhiloxBlock ours =
+        sharpsweep::stream_block(key, block, static_cast<std::uint32_t>(subsequence),
+                                 static_cast<std::uint32_t>(subsequence >> 32));
     if (theirs.x != ours.word[0] || theirs.y != ours.word[1] || theirs.z != ours.word[2] ||
         theirs.w != ours.word[3]) {
       std::printf("counter %u differs\n", i);

@@ -1,6 +1,6 @@
 // The golden digests on the CPU backend, without any test library: what compilers.sh builds with
-// several compilers and optimisation levels. Prints one line per instruction set; exit 1 if a digest
-// differs.
+// several compilers and optimisation levels. Prints one line per instruction set; exit 1 if a
+// digest differs.
 #include <cstdio>
 #include <string>
 #include <vector>

@@ -1,5 +1,6 @@
 /// \file
-/// Runs the cases of golden_digests.hpp on a backend: shared by the programs that have no test library.
+/// Runs the cases of golden_digests.hpp on a backend: shared by the programs that have no test
+/// library.
 #pragma once
 
 #include <iterator>

@@ -105,8 +105,9 @@ std::string sweep_text(const golden::Case& c) {
   text << ")\"\nschedule = \"" << name_of(kDecays, v.schedule);
   if (v.schedule != golden::Decay::constant) text << "(" << format_number(v.k0);
   if (v.schedule == golden::Decay::power) text << "," << format_number(v.gamma);
-  text << (v.schedule != golden::Decay::constant ? ")" : "") << "\"\nstep_size = "
-       << format_number(c.alpha) << "\neta = " << format_number(c.eta) << "\ntarget = [";
+  text << (v.schedule != golden::Decay::constant ? ")" : "")
+       << "\"\nstep_size = " << format_number(c.alpha) << "\neta = " << format_number(c.eta)
+       << "\ntarget = [";
   for (const double target : golden::kGoldenTargets) {
     text << (target == golden::kGoldenTargets[0] ? "" : ", ") << format_number(target);
   }
@@ -150,9 +151,9 @@ std::string printed_row(const golden::Case& c) {
   put("tail_average", format_number(v.tail_average), v.tail_average != usual.tail_average);
   std::ostringstream row;
   row << "    {" << c.depth << ", Start::" << name_of(kStarts, c.init) << ", "
-      << format_number(c.scale) << ", " << format_number(c.ratio) << ", Arithmetic::"
-      << name_of(kArithmetics, c.precision) << ", " << format_number(c.alpha) << ", "
-      << format_number(c.eta) << ",\n     \"" << sha256(bits.weights, sweep.precision)
+      << format_number(c.scale) << ", " << format_number(c.ratio)
+      << ", Arithmetic::" << name_of(kArithmetics, c.precision) << ", " << format_number(c.alpha)
+      << ", " << format_number(c.eta) << ",\n     \"" << sha256(bits.weights, sweep.precision)
       << "\",\n     \"" << sha256(bits.outcomes) << "\"";
   if (!variation.empty()) row << ",\n     {" << variation << "}";
   row << "},\n";
@@ -197,12 +198,13 @@ TEST(Golden, DigestsDiffer) {
 /// Sweeps with several configurations of every axis: what bundles and units can get wrong.
 const std::vector<std::string>& grids() {
   static const std::vector<std::string> list = [] {
-    const std::string axes = "depth = [1, 2, 3, 9]\n"
-                             "init = [\"balanced(0.9)\", \"gaussian(0.7)\", \"unbalanced(0.8,2)\"]\n"
-                             "step_size = [0.003, 0.001]\neta = \"lin(0.2,0.4,3)\"\n"
-                             "target = [0.7, -1.1, 2.5]\nseeds = 70\nfirst_seed = 40\n"
-                             "base_seed = 12345678901234567890\nsteps = 61\n"
-                             "save = \"weights\"\ntail_average = 0.4\n";
+    const std::string axes =
+        "depth = [1, 2, 3, 9]\n"
+        "init = [\"balanced(0.9)\", \"gaussian(0.7)\", \"unbalanced(0.8,2)\"]\n"
+        "step_size = [0.003, 0.001]\neta = \"lin(0.2,0.4,3)\"\n"
+        "target = [0.7, -1.1, 2.5]\nseeds = 70\nfirst_seed = 40\n"
+        "base_seed = 12345678901234567890\nsteps = 61\n"
+        "save = \"weights\"\ntail_average = 0.4\n";
     std::vector<std::string> all;
     for (const char* precision : {"f32", "f64"}) {
       const std::string base = axes + "precision = \"" + precision + "\"\n";
@@ -351,8 +353,9 @@ TEST(Parity, ACellIsItself) {
   for (const char* streams : {"shared", "independent"}) {
     const std::string rest = std::string("steps = 70\nsave = \"weights\"\nnoise_streams = \"") +
                              streams + "\"\ninit = \"gaussian(0.8)\"\n";
-    const Sweep coarse = sweep_of(rest + "depth = 3\neta = [0.25, 0.5]\ntarget = [1, 2]\nseeds = 3\n"
-                                         "first_seed = 62\n");
+    const Sweep coarse =
+        sweep_of(rest + "depth = 3\neta = [0.25, 0.5]\ntarget = [1, 2]\nseeds = 3\n"
+                        "first_seed = 62\n");
     const Sweep fine = sweep_of(rest + "depth = [3, 2]\neta = \"lin(0.125,0.5,4)\"\n"
                                        "step_size = [0.03, 0.01]\ntarget = \"lin(0.5,2,7)\"\n"
                                        "seeds = 90\nfirst_seed = 1\n");
@@ -373,8 +376,7 @@ TEST(Parity, ACellIsItself) {
           for (std::size_t s = 0; s < coarse.seeds; ++s) {
             for (std::size_t l = 0; l < 3; ++l) {
               const std::size_t i = ((c * coarse.target.size() + t) * coarse.seeds + s) * 3 + l;
-              const std::size_t j =
-                  ((d * fine.target.size() + u) * fine.seeds + s + 61) * 3 + l;
+              const std::size_t j = ((d * fine.target.size() + u) * fine.seeds + s + 61) * 3 + l;
               EXPECT_EQ(a.weight[i], b.weight[j]);
               ++compared;
             }

@@ -14,8 +14,9 @@
 #define PTX_NAME(L, K, T) _ZN10sharpsweep4cuda11train_sliceILi##L##ELi##K##E##T##EEvNS0_5SliceIT1_EE
 #define PTX_DECLARE(L, K, T) extern "C" void PTX_NAME(L, K, T)(const void*, PtxThread);
 #define PTX_KERNELS(DO)                                                                            \
-  DO(1, 1, f) DO(2, 1, f) DO(3, 1, f) DO(4, 1, f) DO(5, 1, f) DO(8, 1, f) DO(16, 1, f) DO(1, 8, f) \
-  DO(2, 8, f) DO(3, 4, f) DO(4, 8, f) DO(6, 4, f) DO(8, 4, f) DO(2, 1, d) DO(3, 1, d) DO(9, 1, d)
+  DO(1, 1, f)                                                                                      \
+  DO(2, 1, f) DO(3, 1, f) DO(4, 1, f) DO(5, 1, f) DO(8, 1, f) DO(16, 1, f) DO(1, 8, f) DO(2, 8, f) \
+      DO(3, 4, f) DO(4, 8, f) DO(6, 4, f) DO(8, 4, f) DO(2, 1, d) DO(3, 1, d) DO(9, 1, d)
 PTX_KERNELS(PTX_DECLARE)
 
 namespace sharpsweep {
@@ -56,11 +57,11 @@ Trained train_translated(const Sweep& sweep, const Translated& translated) {
     }
     for (std::uint32_t lane = 0; lane < lanes; ++lane) {
       for (std::size_t l = 0; l < depth; ++l) {
-        const float normal = ssam::initial_normal(c.key, coordinate[lane % coordinates],
-                                                  sweep.first_seed + lane / coordinates,
-                                                  static_cast<int>(l));
-        weights[(m * depth + l) * lanes + lane] = static_cast<T>(
-            ssam::initial_weight(c.init, c.depth, static_cast<int>(l), normal));
+        const float normal =
+            ssam::initial_normal(c.key, coordinate[lane % coordinates],
+                                 sweep.first_seed + lane / coordinates, static_cast<int>(l));
+        weights[(m * depth + l) * lanes + lane] =
+            static_cast<T>(ssam::initial_weight(c.init, c.depth, static_cast<int>(l), normal));
       }
     }
   }
@@ -102,8 +103,7 @@ Trained train_translated(const Sweep& sweep, const Translated& translated) {
   for (std::uint32_t m = 0; m < bundle; ++m) {
     for (std::uint32_t lane = 0; lane < lanes; ++lane) {
       for (std::size_t l = 0; l < depth; ++l) {
-        trained.weights.push_back(
-            static_cast<double>(weights[(m * depth + l) * lanes + lane]));
+        trained.weights.push_back(static_cast<double>(weights[(m * depth + l) * lanes + lane]));
       }
     }
   }
@@ -123,7 +123,8 @@ void expect_equal_to_cpu(const Sweep& sweep, const Translated& translated) {
       sweep, units, [&](std::size_t i, UnitResult&& r) { results[i] = std::move(r); }, progress);
   for (const UnitResult& result : results) {
     weights.insert(weights.end(), result.weights.begin(), result.weights.end());
-    for (const Outcome& outcome : result.outcomes) products.push_back(outcome.value[ssam::product_]);
+    for (const Outcome& outcome : result.outcomes)
+      products.push_back(outcome.value[ssam::product_]);
   }
 
   ASSERT_EQ(weights.size(), device.weights.size());
@@ -136,9 +137,9 @@ void expect_equal_to_cpu(const Sweep& sweep, const Translated& translated) {
 
 std::string sweep_text(const Translated& translated, const std::string& more) {
   return "depth = " + std::to_string(translated.depth) +
-         "\nstep_size = " + (translated.depth > 8 ? "0.001" : "0.01") +
-         "\neta = \"lin(" + (translated.bundle == 1 ? "0.4" : "0.2") + ",0.4," +
-         std::to_string(translated.bundle) + ")\"\ntarget = [0.5, 1.5, -0.8, 3, 0.02]\nsteps = 203\nseeds = 5\nfirst_seed = 3\n"
+         "\nstep_size = " + (translated.depth > 8 ? "0.001" : "0.01") + "\neta = \"lin(" +
+         (translated.bundle == 1 ? "0.4" : "0.2") + ",0.4," + std::to_string(translated.bundle) +
+         ")\"\ntarget = [0.5, 1.5, -0.8, 3, 0.02]\nsteps = 203\nseeds = 5\nfirst_seed = 3\n"
          "save = weights\nprecision = " +
          (translated.type == 'f' ? "f32" : "f64") + "\n" + more;
 }
@@ -150,9 +151,10 @@ TEST_P(Ptx, GivesTheBitsOfTheCpu) {
   const auto text = [&](const std::string& more) { return sweep_text(translated, more); };
 
   expect_equal_to_cpu(test::sweep_of(text("init = \"gaussian(0.8)\"")), translated);
-  expect_equal_to_cpu(test::sweep_of(text("init = \"unbalanced(0.9,1.5)\"\ntail_average = 0.5\n"
-                                          "schedule = \"power(20,0.6)\"\nbase_seed = 123456789012")),
-                      translated);
+  expect_equal_to_cpu(
+      test::sweep_of(text("init = \"unbalanced(0.9,1.5)\"\ntail_average = 0.5\n"
+                          "schedule = \"power(20,0.6)\"\nbase_seed = 123456789012")),
+      translated);
   if (translated.bundle == 1) {
     expect_equal_to_cpu(test::sweep_of(text("noise = none")), translated);
   }

@@ -1,6 +1,6 @@
 /// \file
-/// S-SAM written a second time, as plainly as possible: one network, one coordinate, one layer after
-/// the other, no tiles, no SIMD, no buffers. What the engine must equal bit for bit.
+/// S-SAM written a second time, as plainly as possible: one network, one coordinate, one layer
+/// after the other, no tiles, no SIMD, no buffers. What the engine must equal bit for bit.
 ///
 /// It shares with the engine the words (philox), the transform (normal_pair) and the portable exp,
 /// log and root, which have tests of their own; everything else stands here anew.
@@ -140,16 +140,14 @@ Outcome outcome_of(const Coordinate<T>& c, const Configuration& cfg, double targ
       imbalance = difference <= imbalance ? imbalance : difference;
     }
   }
-  const double mean =
-      tail_steps > 0 ? c.product_sum / static_cast<double>(tail_steps) : product;
+  const double mean = tail_steps > 0 ? c.product_sum / static_cast<double>(tail_steps) : product;
   const double ratio = mean / target;
-  const double shrinkage =
-      ratio > 0 && std::isfinite(ratio) ? portable::root(ratio, depth) : 0.0;
+  const double shrinkage = ratio > 0 && std::isfinite(ratio) ? portable::root(ratio, depth) : 0.0;
   Outcome out;
-  out.values = {shrinkage, mean,      imbalance, (target - product) * (target - product),
+  out.values = {shrinkage, mean,          imbalance, (target - product) * (target - product),
                 sharpness, 2 * half_trace};
-  out.finished = std::all_of(out.values.begin(), out.values.end(),
-                             [](double v) { return std::isfinite(v); });
+  out.finished =
+      std::all_of(out.values.begin(), out.values.end(), [](double v) { return std::isfinite(v); });
   for (const T w : c.w) out.weights.push_back(static_cast<double>(w));
   return out;
 }
@@ -166,12 +164,15 @@ std::vector<Outcome> train_in(const Sweep& sweep, const Configuration& cfg, std:
       const bool first = l == 0, last = l == cfg.depth - 1;
       double w = s;
       switch (cfg.init.kind) {
-      case ssam::Init::Kind::balanced: break;
+      case ssam::Init::Kind::balanced:
+        break;
       case ssam::Init::Kind::unbalanced:
         if (cfg.depth > 1 && first) w = s * cfg.init.ratio;
         if (cfg.depth > 1 && last) w = s / cfg.init.ratio;
         break;
-      case ssam::Init::Kind::zero_last: w = last ? 0.0 : s; break;
+      case ssam::Init::Kind::zero_last:
+        w = last ? 0.0 : s;
+        break;
       case ssam::Init::Kind::gaussian:
         w = s * static_cast<double>(
                     normal(cfg.key, static_cast<std::uint64_t>(l), c.axis_value, 1, seed));

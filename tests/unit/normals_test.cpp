@@ -68,7 +68,7 @@ void expect_within_bounds(const Errors& errors) {
 }
 
 TEST(Normals, EdgeWordsAreWithinTheBounds) {
-  constexpr std::uint32_t kEdges[] = {0,          1,          2,          0x53,      0x7fffff,
+  constexpr std::uint32_t kEdges[] = {0,          1,          2,          0x53,       0x7fffff,
                                       0x800000,   0x1000000,  0x2aaaaaaa, 0x55555555, 0x555885c4,
                                       0x55aaaaab, 0x3fffffff, 0x40000000, 0x7fffffbf, 0x7fffffc0,
                                       0x7ffffffe, 0x7fffffff, 0x80000000, 0x80000001, 0xffffffff};
@@ -157,8 +157,8 @@ TEST(Normals, TheSignOfYTurnsTheFirstNormalAndNothingElse) {
 
 TEST(FillNormals, EveryInstructionSetEqualsTheScalarWords) {
   // Around block 2^32, where the high word of the counter moves, and for extreme addresses.
-  constexpr std::uint64_t kFirstBlocks[] = {0, 1, 0xfffffffdu, 0xffffffffu, 0x100000000u,
-                                            0x7fffffff'fffffffdu};
+  constexpr std::uint64_t kFirstBlocks[] = {
+      0, 1, 0xfffffffdu, 0xffffffffu, 0x100000000u, 0x7fffffff'fffffffdu};
   constexpr std::uint64_t kKeys[] = {0, 1, 0x12345678'9abcdef0u, ~std::uint64_t{0}};
   constexpr int kBlocks = 7;
   for (const std::uint64_t key : kKeys) {

@@ -114,8 +114,8 @@ private:
 Statistics draw(double draws) {
   const cpu::Kernels& kernels = cpu::kernels_named("");
   constexpr std::uint64_t kFillsPerTile = 256;
-  const auto tiles = static_cast<std::uint64_t>(
-      std::ceil(draws / (kFillsPerTile * kRows * kTileLanes)));
+  const auto tiles =
+      static_cast<std::uint64_t>(std::ceil(draws / (kFillsPerTile * kRows * kTileLanes)));
   std::atomic<std::uint64_t> next{0};
   Statistics all;
   std::mutex mutex;
@@ -210,9 +210,9 @@ TEST(NormalsValidation, TailCounts) {
       const double chance = normal_above(sigma);
       const double mean = s.count * chance;
       // Common counts are binomial; rare ones Poisson.
-      const double p = chance > 1e-3 ? std::erfc(std::fabs(count - mean) /
-                                                 std::sqrt(2 * mean * (1 - chance)))
-                                     : poisson_chance(mean, count);
+      const double p = chance > 1e-3
+                           ? std::erfc(std::fabs(count - mean) / std::sqrt(2 * mean * (1 - chance)))
+                           : poisson_chance(mean, count);
 
       EXPECT_GT(p, kChance) << "beyond " << sign * sigma << ": " << count << " of " << mean;
       std::cout << "beyond " << sign * sigma << ": " << count << ", expected " << mean << "\n";
@@ -232,8 +232,8 @@ TEST(NormalsValidation, Correlations) {
 
     EXPECT_LT(std::fabs(first), kSigmas) << (rows ? "rows " : "lanes ") << lag;
     EXPECT_LT(std::fabs(second), kSigmas) << (rows ? "rows " : "lanes ") << lag;
-    std::cout << (rows ? "rows " : "lanes ") << lag << " apart: " << first << ", squares "
-              << second << " sigma\n";
+    std::cout << (rows ? "rows " : "lanes ") << lag << " apart: " << first << ", squares " << second
+              << " sigma\n";
   }
 }
 

@@ -4,8 +4,8 @@
 /// G. Clara, S. Langer, J. Schmidt-Hieber, "Training Diagonal Linear Networks with Stochastic
 /// Sharpness-Aware Minimization", arXiv 2503.11891 (2025). A network of depth L has weights w_l per
 /// coordinate, product p = prod_l w_l and target w*; with whitened data its loss is
-/// sum over coordinates of (w* - p)^2, so the coordinates decouple exactly. Each step perturbs every
-/// weight by eta z_l, z_l ~ N(0,1), and descends the gradient taken there:
+/// sum over coordinates of (w* - p)^2, so the coordinates decouple exactly. Each step perturbs
+/// every weight by eta z_l, z_l ~ N(0,1), and descends the gradient taken there:
 ///
 ///     p_l  = w_l + eta z_l
 ///     w_l <- w_l - 2 alpha (prod_m p_m - w*) prod_{m != l} p_m
@@ -98,9 +98,9 @@ SHARPSWEEP_INLINE double product_of(const T* w, std::size_t stride, int depth) {
   return p;
 }
 
-/// Projected S-SAM: what the weights of a network are multiplied by to bring them back into the ball
-/// of radius r, 1 inside it. A norm beyond the finite range gives NaN: the network has diverged.
-/// \param norm_squared  sum over layers and coordinates of w^2
+/// Projected S-SAM: what the weights of a network are multiplied by to bring them back into the
+/// ball of radius r, 1 inside it. A norm beyond the finite range gives NaN: the network has
+/// diverged. \param norm_squared  sum over layers and coordinates of w^2
 template <class T>
 SHARPSWEEP_INLINE T projection_scale(T norm_squared, T radius) {
   if (norm_squared <= mul(radius, radius)) return T(1);
@@ -122,13 +122,16 @@ struct Init {
 /// \param normal  the coordinate's standard normal for this layer; used by `gaussian` alone
 SHARPSWEEP_INLINE double initial_weight(const Init& init, int depth, int layer, float normal) {
   switch (init.kind) {
-  case Init::Kind::balanced: return init.scale;
+  case Init::Kind::balanced:
+    return init.scale;
   case Init::Kind::unbalanced:
     if (depth == 1) return init.scale;
     if (layer == 0) return mul(init.scale, init.ratio);
     return layer == depth - 1 ? div(init.scale, init.ratio) : init.scale;
-  case Init::Kind::zero_last: return layer == depth - 1 ? 0.0 : init.scale;
-  case Init::Kind::gaussian: return mul(init.scale, static_cast<double>(normal));
+  case Init::Kind::zero_last:
+    return layer == depth - 1 ? 0.0 : init.scale;
+  case Init::Kind::gaussian:
+    return mul(init.scale, static_cast<double>(normal));
   }
   return init.scale;
 }

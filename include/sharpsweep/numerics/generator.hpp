@@ -43,8 +43,7 @@ SHARPSWEEP_INLINE void fold_rounds(const NoiseAddress& address, std::uint32_t bl
   for (int slot = 0; slot < kTileLanes; ++slot) {
     const int group = slot / (2 * w), within = slot % (2 * w);
     const int lane = group * 2 * w + (within < w ? 2 * within : 2 * (within - w) + 1);
-    const std::uint64_t product1 =
-        std::uint64_t{kPhiloxMultiplier1} * address.coordinate[lane];
+    const std::uint64_t product1 = std::uint64_t{kPhiloxMultiplier1} * address.coordinate[lane];
     const std::uint32_t word0 = static_cast<std::uint32_t>(product1 >> 32) ^ block_hi ^ key0;
     const std::uint64_t product0 = std::uint64_t{kPhiloxMultiplier0} * word0;
     folded.word2[slot] = address.stream[lane] ^ key1;

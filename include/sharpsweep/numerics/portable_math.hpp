@@ -48,10 +48,9 @@ SHARPSWEEP_INLINE double exp(double x) {
   const double r = fnmadd(n, ln2_low, high);
   const double r_low = fnmadd(n, ln2_low, sub(high, r)); // what rounding r lost
   // e^r = 1 + r + r^2 (1/2 + r/6 + ...), |r| < 0.347
-  constexpr double inverse_factorial[] = {1.0 / 6227020800.0, 1.0 / 479001600, 1.0 / 39916800,
-                                          1.0 / 3628800,      1.0 / 362880,    1.0 / 40320,
-                                          1.0 / 5040,         1.0 / 720,       1.0 / 120,
-                                          1.0 / 24,           1.0 / 6,         1.0 / 2};
+  constexpr double inverse_factorial[] = {
+      1.0 / 6227020800.0, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320,
+      1.0 / 5040,         1.0 / 720,       1.0 / 120,      1.0 / 24,      1.0 / 6,      1.0 / 2};
   double series = 1.0 / 87178291200.0; // 1/14!
   for (const double coefficient : inverse_factorial) series = fmadd(series, r, coefficient);
   const double value = add(1, add(r, fmadd(mul(r, r), series, r_low)));
@@ -63,8 +62,8 @@ SHARPSWEEP_INLINE double exp(double x) {
   return mul(mul(value, scale1), scale2);
 }
 
-/// x^n for integer n in 0..64, by repeated squaring: exact for powers of two, otherwise at most n ulp
-/// from the exact value while no square leaves the normal range.
+/// x^n for integer n in 0..64, by repeated squaring: exact for powers of two, otherwise at most n
+/// ulp from the exact value while no square leaves the normal range.
 SHARPSWEEP_INLINE double power(double x, int n) {
   double result = 1;
   for (double square = x; n > 0; n >>= 1) {

@@ -37,9 +37,7 @@ struct F64 {
   SHARPSWEEP_INLINE F64(__m512d x) : v(x) {}
   SHARPSWEEP_INLINE explicit F64(double x) : v(_mm512_set1_pd(x)) {}
   static SHARPSWEEP_INLINE F64 load(const double* p) { return _mm512_load_pd(p); }
-  static SHARPSWEEP_INLINE F64 load(const float* p) {
-    return _mm512_cvtps_pd(_mm256_load_ps(p));
-  }
+  static SHARPSWEEP_INLINE F64 load(const float* p) { return _mm512_cvtps_pd(_mm256_load_ps(p)); }
   SHARPSWEEP_INLINE void store(double* p) const { _mm512_store_pd(p, v); }
 };
 

@@ -41,9 +41,9 @@ struct CellState {
 /// The results of one work unit. A unit's cells are [configuration][target].
 struct UnitResult {
   std::vector<CellState> cells;
-  std::vector<CellState> path;     ///< [record time][configuration][target]
-  std::vector<Outcome> outcomes;   ///< [configuration][seed][target]; empty with save = mean
-  std::vector<double> weights;     ///< [configuration][seed][target][layer] with save = weights
+  std::vector<CellState> path;   ///< [record time][configuration][target]
+  std::vector<Outcome> outcomes; ///< [configuration][seed][target]; empty with save = mean
+  std::vector<double> weights;   ///< [configuration][seed][target][layer] with save = weights
 };
 
 } // namespace sharpsweep

@@ -83,7 +83,8 @@ struct Sweep {
   double target_value(int depth, double eta, std::size_t target_index) const;
   /// The step from which products are averaged: products after steps first_tail_step+1..steps.
   std::uint64_t first_tail_step() const;
-  /// Log-spaced steps after which order parameters are recorded: `record` of them, the last `steps`.
+  /// Log-spaced steps after which order parameters are recorded: `record` of them, the last
+  /// `steps`.
   std::vector<std::uint64_t> record_steps() const;
 };
 

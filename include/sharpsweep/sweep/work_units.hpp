@@ -22,8 +22,8 @@ struct WorkUnit {
   std::uint32_t seeds = 0;
 };
 
-/// The work units of a sweep, in the order in which they are best computed. They cover every network
-/// exactly once; their cut depends on the sweep alone.
+/// The work units of a sweep, in the order in which they are best computed. They cover every
+/// network exactly once; their cut depends on the sweep alone.
 std::vector<WorkUnit> plan_work_units(const Sweep& sweep);
 
 /// How many there are, without listing them.
@@ -33,8 +33,8 @@ std::uint64_t count_work_units(const Sweep& sweep);
 std::uint32_t seed_blocks(const Sweep& sweep);
 std::uint32_t seed_block_of(const Sweep& sweep, std::uint32_t seed);
 
-/// A digest of everything that determines the unit's numbers (model, numeric version, training keys,
-/// axis values, seeds) and of nothing else: never of its place in a grid.
+/// A digest of everything that determines the unit's numbers (model, numeric version, training
+/// keys, axis values, seeds) and of nothing else: never of its place in a grid.
 std::string identity(const Sweep& sweep, const WorkUnit& unit);
 
 /// Raised whenever the bits of any result change on purpose. Recorded in files and identities.

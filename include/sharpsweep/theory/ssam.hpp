@@ -50,8 +50,7 @@ inline double saddle_node_weight(double eta, int depth) {
 /// The shrinkage at the saddle-node: 0 for L = 2 (a continuous transition), 0.397 for L = 3, ...
 inline double saddle_node_shrinkage(double eta, int depth) {
   if (depth < 3) return 0;
-  return saddle_node_weight(eta, depth) /
-         portable::root(existence_threshold(eta, depth), depth);
+  return saddle_node_weight(eta, depth) / portable::root(existence_threshold(eta, depth), depth);
 }
 
 /// |w*| at which the zero and the nonzero minimum have equal expected loss (derived here):
@@ -60,9 +59,8 @@ inline double maxwell_threshold(double eta, int depth) {
   if (depth < 2) return kNone;
   if (depth == 2) return eta * eta; // s = 0
   // (1+s)^(L-1) (1-s) exceeds 1 from s = 0 on and falls to 0 at s = 1.
-  const double s = bisect(0.1, 1.0, [depth](double x) {
-    return portable::power(1 + x, depth - 1) * (1 - x) < 1;
-  });
+  const double s = bisect(
+      0.1, 1.0, [depth](double x) { return portable::power(1 + x, depth - 1) * (1 - x) < 1; });
   return portable::power(eta, depth) * portable::power(1 + s, depth - 1) /
          square_root(portable::power(s, depth - 2));
 }
@@ -99,49 +97,65 @@ inline int start_sign(const Init& init, int depth) {
   return init.scale < 0 && depth % 2 == 1 ? -1 : 1;
 }
 
-/// Whether gradient flow of the expected loss, in units eta = 1, ends at a product of the target's
-/// sign away from zero. Fourth-order Runge-Kutta with steps below the inverse of the stiffness.
+/// Whether gradient flow of the expected loss, in units eta = 1, ends at the stable product of the
+/// target's sign (derived here). Fourth-order Runge-Kutta with steps below the inverse stiffness.
+///
+/// Among factorisations of a product p the balanced one has the least expected loss, so every point
+/// has a loss of at least f(p), f having two wells with its barrier at the unstable balanced root.
+/// The flow descends: once its loss is below the barrier, the side that p lies on is for good.
 /// \param w  the start; overwritten
 inline bool flow_survives(int depth, double (&w)[kMaxDepth], double target) {
-  const auto force = [depth, target](const double* x, double* f, double& stiffness) {
-    double all = 1;
-    for (int l = 0; l < depth; ++l) all = all * (x[l] * x[l] + 1);
+  const double magnitude = target < 0 ? -target : target;
+  if (!(magnitude > existence_threshold(1, depth))) return false;
+  if (depth == 2)
+    return true; // zero is a saddle: no start but an exactly balanced zero stays there
+  // (v^2 + 1)^(L-1) / v^(L-2) falls below the saddle-node's weight: there is the unstable root.
+  const double unstable = bisect(0, saddle_node_weight(1, depth), [&](double v) {
+    return portable::power(v * v + 1, depth - 1) < magnitude * portable::power(v, depth - 2);
+  });
+  const double barrier_product = portable::power(unstable, depth);
+  const auto expected_loss = [magnitude](double product, double noisy_squares) {
+    const double residual = magnitude - product;
+    return residual * residual + (noisy_squares - product * product);
+  };
+  const double barrier =
+      expected_loss(barrier_product, portable::power(unstable * unstable + 1, depth));
+
+  double all = 1;     // prod (w^2 + 1) and
+  double product = 1; // p sign(w*) at the latest point where `force` was asked
+  double stiffness = 0;
+  const auto force = [&](const double* x, double* f) {
+    all = 1;
+    product = target < 0 ? -1 : 1;
     stiffness = 0;
+    for (int l = 0; l < depth; ++l) {
+      all = all * (x[l] * x[l] + 1);
+      product = product * x[l];
+    }
     for (int l = 0; l < depth; ++l) {
       double rest = 1;
       for (int m = 0; m < depth; ++m) rest = m == l ? rest : rest * x[m];
-      const double penalty = all / (x[l] * x[l] + 1);
-      f[l] = 2 * (target * rest - x[l] * penalty);
-      stiffness += 2 * penalty * (1 + x[l] * x[l]);
+      f[l] = 2 * (target * rest - x[l] * (all / (x[l] * x[l] + 1)));
+      stiffness += 2 * all;
     }
   };
-  const double escape = 0.5 * saddle_node_weight(1, depth);
-  for (int k = 0; k < 200000; ++k) {
+  constexpr int kMaxSteps = 100000; // only a start on the separatrix itself comes near
+  for (int k = 0; k < kMaxSteps; ++k) {
     double f1[kMaxDepth], f2[kMaxDepth], f3[kMaxDepth], f4[kMaxDepth], x[kMaxDepth];
-    double stiffness = 0, unused = 0, size = 0, speed = 0, product = 1;
-    force(w, f1, stiffness);
-    for (int l = 0; l < depth; ++l) {
-      size = size + w[l] * w[l];
-      speed = speed + f1[l] * f1[l];
-      product = product * w[l];
-    }
-    const double magnitude = square_root(size / depth);
-    // d/dt |w|^2 <= 4 (L |w*| |p| - |w|^2) < 0 from here on: the zero state has it.
-    const double pull = portable::power(magnitude, depth - 2) * target;
-    if (pull < 1 && pull > -1) return false;
-    if (speed < 1e-20 * size) return magnitude > escape && product * target > 0;
+    force(w, f1);
+    if (expected_loss(product, all) < barrier) break;
     const double h = 0.5 / stiffness;
     for (int l = 0; l < depth; ++l) x[l] = w[l] + 0.5 * h * f1[l];
-    force(x, f2, unused);
+    force(x, f2);
     for (int l = 0; l < depth; ++l) x[l] = w[l] + 0.5 * h * f2[l];
-    force(x, f3, unused);
+    force(x, f3);
     for (int l = 0; l < depth; ++l) x[l] = w[l] + h * f3[l];
-    force(x, f4, unused);
+    force(x, f4);
     for (int l = 0; l < depth; ++l) {
       w[l] = w[l] + h / 6 * (f1[l] + 2 * f2[l] + 2 * f3[l] + f4[l]);
     }
   }
-  return false;
+  return product > barrier_product;
 }
 
 /// Smallest |w*| that noise-free training from `init` keeps away from zero; `sign` is that of w*.
