@@ -113,7 +113,6 @@ private:
   /// Units of one depth and seed block together, as many as fit into memory beside the other
   /// streams, but few enough that every stream of every device gets some.
   std::vector<Batch> plan(const Sweep& sweep, std::span<const WorkUnit> units) const {
-    const std::size_t per_depth = sweep.configurations_per_depth();
     std::vector<Batch> batches;
     for (std::size_t u = 0; u < units.size();) {
       const WorkUnit& first = units[u];
@@ -130,17 +129,12 @@ private:
       }
       Batch batch;
       batch.first_unit = u;
-      const auto extends = [&](const WorkUnit& unit) {
-        return unit.first_configuration == first.first_configuration + batch.configurations &&
-               unit.first_configuration / per_depth == first.first_configuration / per_depth &&
-               unit.first_seed == first.first_seed && unit.seeds == first.seeds &&
-               static_cast<double>(batch.configurations + unit.configurations) <= most;
-      };
       do {
         batch.configurations += units[u].configurations;
         ++batch.units;
         ++u;
-      } while (u < units.size() && extends(units[u]));
+      } while (u < units.size() && continues(sweep, units[u - 1], units[u]) &&
+               static_cast<double>(batch.configurations + units[u].configurations) <= most);
       batches.push_back(batch);
     }
     return batches;

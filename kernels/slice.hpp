@@ -37,7 +37,4 @@ struct Slice {
   T radius;         ///< projection radius; 0: never project
 };
 
-/// As on the CPU: products are summed in T over this many steps, then in double.
-inline constexpr std::uint32_t kTailGroup = 8;
-
 } // namespace sharpsweep::cuda

@@ -15,6 +15,7 @@
 #include "sharpsweep/models/ssam.hpp"
 #include "sharpsweep/numerics/normals.hpp"
 #include "sharpsweep/numerics/streams.hpp"
+#include "sharpsweep/numerics/sums.hpp"
 
 namespace sharpsweep::cuda {
 

@@ -231,7 +231,6 @@ private:
 
   std::vector<Batch> plan_batches(const RunContext& run, std::span<const WorkUnit> units) const {
     const Sweep& sweep = run.sweep;
-    const std::size_t per_depth = sweep.configurations_per_depth();
     std::vector<Batch> batches;
     std::size_t next_task = 0;
     for (std::size_t u = 0; u < units.size();) {
@@ -247,17 +246,12 @@ private:
       const std::size_t preferred = options_.bundle ? options_.bundle : bundle_size(sweep, depth);
       batch.bundle = sweep.noise_streams == NoiseStreams::independent ? 1 : preferred;
       batch.lane_groups = (lanes + lanes_per_task(run) - 1) / lanes_per_task(run);
-      const auto extends = [&](const WorkUnit& unit) {
-        return unit.first_configuration == first.first_configuration + batch.configurations &&
-               unit.first_configuration / per_depth == first.first_configuration / per_depth &&
-               unit.first_seed == first.first_seed && unit.seeds == first.seeds &&
-               batch.configurations + unit.configurations <= limit;
-      };
       do {
         batch.configurations += units[u].configurations;
         ++batch.units;
         ++u;
-      } while (u < units.size() && extends(units[u]));
+      } while (u < units.size() && continues(sweep, units[u - 1], units[u]) &&
+               batch.configurations + units[u].configurations <= limit);
       next_task += task_count(batch);
       batches.push_back(batch);
     }

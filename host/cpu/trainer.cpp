@@ -7,8 +7,7 @@
 namespace sharpsweep::cpu {
 namespace {
 
-constexpr int kMaxChunkRows = 64;       ///< rows of normals per buffer: 16 KiB, half of an L1 cache
-constexpr std::uint64_t kTailGroup = 8; ///< products are summed in T over this many steps
+constexpr int kMaxChunkRows = 64; ///< rows of normals per buffer: 16 KiB, half of an L1 cache
 constexpr std::size_t kScheduleTable = 1u << 20;
 
 /// Steps per buffer of normals; a multiple of 4, so that every chunk starts on a Philox block.

@@ -27,6 +27,13 @@ std::uint32_t seed_block_of(const Sweep& sweep, std::uint32_t seed) {
   return seed / kSeedBlock - sweep.first_seed / kSeedBlock;
 }
 
+bool continues(const Sweep& sweep, const WorkUnit& previous, const WorkUnit& next) {
+  const std::size_t per_depth = sweep.configurations_per_depth();
+  return next.first_configuration == previous.first_configuration + previous.configurations &&
+         next.first_configuration / per_depth == previous.first_configuration / per_depth &&
+         next.first_seed == previous.first_seed && next.seeds == previous.seeds;
+}
+
 std::uint64_t count_work_units(const Sweep& sweep) {
   const std::size_t per_unit = configurations_per_unit(sweep);
   const std::size_t per_depth = (sweep.configurations_per_depth() + per_unit - 1) / per_unit;

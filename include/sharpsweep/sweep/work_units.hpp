@@ -26,6 +26,10 @@ struct WorkUnit {
 /// network exactly once; their cut depends on the sweep alone.
 std::vector<WorkUnit> plan_work_units(const Sweep& sweep);
 
+/// Whether `next` holds the configurations that follow those of `previous`, of the same depth and for
+/// the same seeds: the two can be trained as one batch, and share bundles.
+bool continues(const Sweep& sweep, const WorkUnit& previous, const WorkUnit& next);
+
 /// How many there are, without listing them.
 std::uint64_t count_work_units(const Sweep& sweep);
 
