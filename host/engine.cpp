@@ -70,6 +70,8 @@ double result_memory(const Sweep& sweep) {
   if (sweep.save == Save::weights) {
     bytes += 2 * cells * sweep.seeds * 8 * static_cast<double>(deepest(sweep));
   }
+  // Bit planes of the bootstrap's multiplicities: up to five, one bit a seed and replicate.
+  bytes += 400.0 * 5 / 8 * sweep.seeds;
   return bytes + static_cast<double>(count_work_units(sweep)) * sizeof(WorkUnit);
 }
 

@@ -274,26 +274,42 @@ public:
 private:
   enum Column : std::size_t { value, low, high, predicted, existence, basin, maxwell, kColumns };
 
+  /// With noise, two layers leave the zero state towards either sign.
+  bool sign_matters(const Configuration& c) const {
+    return c.depth > 2 || sweep_.noise == Noise::none;
+  }
+
+  double basin(const Configuration& c, int sign) const {
+    const bool stays_on_the_diagonal = c.depth == 2 && sign_matters(c) &&
+                                       c.init.kind == ssam::Init::Kind::balanced &&
+                                       theory::start_sign(c.init, c.depth) != sign;
+    return stays_on_the_diagonal ? theory::kInfinity
+                                 : theory::basin_threshold(c.eta, c.depth, c.init, sign);
+  }
+
   void fill(std::size_t index) {
     const Configuration c = sweep_.configuration(index);
     // Theory does not know the step size: the first of its axis stands for all.
     const bool any_negative =
         std::any_of(sweep_.target.begin(), sweep_.target.end(), [](double t) { return t < 0; });
     Basins& b = basins_[index];
-    b.positive = theory::basin_threshold(c.eta, c.depth, c.init, 1);
-    if (any_negative) b.negative = theory::basin_threshold(c.eta, c.depth, c.init, -1);
+    b.positive = basin(c, 1);
+    if (any_negative) b.negative = basin(c, -1);
 
-    // Beyond two layers a start of the wrong sign never survives: its targets are left out.
-    const int sign = c.depth > 2 ? ssam::theory::start_sign(c.init, c.depth) : 0;
+    // Where a start has a sign that matters, the threshold is that of the targets of its sign, as
+    // far as there are any: those of the other sign have one of their own, if at all.
+    const int sign = sign_matters(c) ? theory::start_sign(c.init, c.depth) : 0;
+    const auto has_sign = [](double target, int wanted) { return target * wanted > 0; };
+    const bool some_match = std::any_of(sweep_.target.begin(), sweep_.target.end(),
+                                        [&](double t) { return has_sign(t, sign); });
     std::vector<double> magnitudes;
     std::vector<std::size_t> kept;
     for (std::size_t t = 0; t < sweep_.target.size(); ++t) {
-      const double target = sweep_.target_value(c.depth, c.eta, t);
-      if (sign != 0 && target * sign < 0) continue;
-      magnitudes.push_back(std::fabs(target));
+      if (some_match && !has_sign(sweep_.target[t], sign)) continue;
+      magnitudes.push_back(std::fabs(sweep_.target_value(c.depth, c.eta, t)));
       kept.push_back(t);
     }
-    if (c.depth < 2 || kept.empty()) return;
+    if (c.depth < 2) return;
     std::vector<std::uint64_t> masks;
     for (std::uint32_t block = 0; block < results_.blocks; ++block) {
       for (const std::size_t t : kept) {
@@ -305,7 +321,9 @@ private:
     columns_[value][index] = measured.value;
     columns_[low][index] = measured.low;
     columns_[high][index] = measured.high;
-    const double own_basin = sign < 0 ? b.of(-1) : b.positive;
+    const bool all_negative =
+        std::all_of(kept.begin(), kept.end(), [&](std::size_t t) { return sweep_.target[t] < 0; });
+    const double own_basin = all_negative ? b.negative : b.positive;
     const double level =
         c.init.kind == ssam::Init::Kind::gaussian
             ? gaussian_threshold(sweep_, c, std::vector<double>(magnitudes))

@@ -13,62 +13,59 @@ namespace sharpsweep {
 
 std::vector<double> isotonic_fit(std::span<const double> values, std::span<const double> weights) {
   struct Pool {
-    double value, weight;
+    double sum, weight;
     std::size_t size;
+    double mean() const { return sum / weight; }
   };
   std::vector<Pool> pools;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    pools.push_back({values[i], weights[i], 1});
-    while (pools.size() > 1 && pools[pools.size() - 2].value >= pools.back().value) {
+    pools.push_back({values[i] * weights[i], weights[i], 1});
+    while (pools.size() > 1 && pools[pools.size() - 2].mean() >= pools.back().mean()) {
       const Pool last = pools.back();
       pools.pop_back();
-      Pool& pool = pools.back();
-      const double weight = pool.weight + last.weight;
-      pool.value = (pool.value * pool.weight + last.value * last.weight) / weight;
-      pool.weight = weight;
-      pool.size += last.size;
+      pools.back().sum += last.sum;
+      pools.back().weight += last.weight;
+      pools.back().size += last.size;
     }
   }
   std::vector<double> fit;
-  for (const Pool& pool : pools) fit.insert(fit.end(), pool.size, pool.value);
+  for (const Pool& pool : pools) fit.insert(fit.end(), pool.size, pool.mean());
   return fit;
 }
 
-double half_crossing(std::span<const double> magnitudes, std::span<const double> fractions,
-                     std::span<const double> weights) {
-  const std::vector<double> fit = isotonic_fit(fractions, weights);
-  const auto above = std::find_if(fit.begin(), fit.end(), [](double f) { return f >= 0.5; });
+double half_crossing(std::span<const double> magnitudes, std::span<const double> values,
+                     std::span<const double> weights, double level) {
+  const std::vector<double> fit = isotonic_fit(values, weights);
+  const auto above = std::find_if(fit.begin(), fit.end(), [=](double f) { return f >= level; });
   if (above == fit.begin()) return -std::numeric_limits<double>::infinity();
   if (above == fit.end()) return std::numeric_limits<double>::infinity();
   const auto i = static_cast<std::size_t>(above - fit.begin());
-  const double t = (0.5 - fit[i - 1]) / (fit[i] - fit[i - 1]);
+  const double t = (level - fit[i - 1]) / (fit[i] - fit[i - 1]);
   return magnitudes[i - 1] + t * (magnitudes[i] - magnitudes[i - 1]);
 }
 
 Bootstrap::Bootstrap(std::uint64_t base_seed, std::uint32_t first_seed, std::uint32_t seeds) {
   const std::uint32_t offset = first_seed % kSeedBlock;
   blocks_ = (offset + seeds - 1) / kSeedBlock + 1;
-  std::vector<std::uint32_t> multiplicity(std::size_t{kReplicates} * seeds, 0);
+  std::vector<std::uint32_t> multiplicity;
   for (std::uint32_t r = 0; r < kReplicates; ++r) {
+    multiplicity.assign(seeds, 0);
     PhiloxBlock words{};
     for (std::uint32_t draw = 0; draw < seeds; ++draw) {
       if (draw % 4 == 0) {
         words = stream_block(base_seed, draw / 4, 0, stream_word(Stream::bootstrap, r));
       }
-      const std::uint64_t seed = std::uint64_t{words.word[draw % 4]} * seeds >> 32;
-      ++multiplicity[std::size_t{r} * seeds + seed];
+      ++multiplicity[std::uint64_t{words.word[draw % 4]} * seeds >> 32];
     }
-  }
-  const std::uint32_t largest = *std::max_element(multiplicity.begin(), multiplicity.end());
-  planes_ = static_cast<std::uint32_t>(std::bit_width(largest));
-  plane_.resize(std::size_t{kReplicates} * planes_ * blocks_);
-  for (std::uint32_t r = 0; r < kReplicates; ++r) {
+    const std::uint32_t largest = *std::max_element(multiplicity.begin(), multiplicity.end());
+    while (planes_.size() < static_cast<std::size_t>(std::bit_width(largest))) {
+      planes_.emplace_back(std::size_t{kReplicates} * blocks_);
+    }
     for (std::uint32_t s = 0; s < seeds; ++s) {
       const std::uint32_t place = offset + s;
-      for (std::uint32_t p = 0; p < planes_; ++p) {
-        const std::uint64_t bit = multiplicity[std::size_t{r} * seeds + s] >> p & 1;
-        plane_[(std::size_t{r} * planes_ + p) * blocks_ + place / kSeedBlock] |=
-            bit << place % kSeedBlock;
+      for (std::uint32_t p = 0; multiplicity[s] >> p != 0; ++p) {
+        const std::uint64_t bit = multiplicity[s] >> p & 1;
+        planes_[p][std::size_t{r} * blocks_ + place / kSeedBlock] |= bit << place % kSeedBlock;
       }
     }
   }
@@ -77,10 +74,10 @@ Bootstrap::Bootstrap(std::uint64_t base_seed, std::uint32_t first_seed, std::uin
 std::uint32_t Bootstrap::count(std::uint32_t replicate, const std::uint64_t* masks,
                                std::size_t stride) const {
   std::uint32_t total = 0;
-  const std::uint64_t* plane = plane_.data() + std::size_t{replicate} * planes_ * blocks_;
-  for (std::uint32_t p = 0; p < planes_; ++p) {
-    for (std::uint32_t b = 0; b < blocks_; ++b, ++plane) {
-      total += static_cast<std::uint32_t>(std::popcount(masks[b * stride] & *plane)) << p;
+  for (std::size_t p = 0; p < planes_.size(); ++p) {
+    const std::uint64_t* plane = planes_[p].data() + std::size_t{replicate} * blocks_;
+    for (std::uint32_t b = 0; b < blocks_; ++b) {
+      total += static_cast<std::uint32_t>(std::popcount(masks[b * stride] & plane[b])) << p;
     }
   }
   return total;
@@ -95,7 +92,7 @@ Threshold estimate_threshold(std::span<const double> magnitudes,
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return magnitudes[a] < magnitudes[b]; });
-  std::vector<double> x, fraction, weight;
+  std::vector<double> x, survivors, weight;
   for (const std::size_t t : order) {
     if (x.empty() || magnitudes[t] != x.back()) {
       x.push_back(magnitudes[t]);
@@ -104,23 +101,23 @@ Threshold estimate_threshold(std::span<const double> magnitudes,
     weight.back() += 1;
   }
   const auto crossing = [&](auto survivors_of) {
-    fraction.assign(x.size(), 0);
+    survivors.assign(x.size(), 0);
     std::size_t pool = 0;
     for (std::size_t i = 0; i < targets; ++i) {
       if (magnitudes[order[i]] != x[pool]) ++pool;
-      fraction[pool] += survivors_of(order[i]);
+      survivors[pool] += survivors_of(order[i]);
     }
-    for (std::size_t i = 0; i < x.size(); ++i) fraction[i] = fraction[i] / (weight[i] * seeds);
-    return half_crossing(x, fraction, weight);
+    for (std::size_t i = 0; i < x.size(); ++i) survivors[i] = survivors[i] / weight[i];
+    return half_crossing(x, survivors, weight, 0.5 * seeds);
   };
   const auto finite_or_none = [&](double value) { return std::isfinite(value) ? value : kNone; };
 
   const double value = crossing([&](std::size_t t) {
-    double survivors = 0;
+    double count = 0;
     for (std::uint32_t b = 0; b < bootstrap.blocks(); ++b) {
-      survivors += std::popcount(masks[b * targets + t]);
+      count += std::popcount(masks[b * targets + t]);
     }
-    return survivors;
+    return count;
   });
   if (!std::isfinite(value)) return {kNone, kNone, kNone};
   std::vector<double> replicates;

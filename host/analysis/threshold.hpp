@@ -12,10 +12,11 @@ namespace sharpsweep {
 /// violators). \param weights  positive, as many
 std::vector<double> isotonic_fit(std::span<const double> values, std::span<const double> weights);
 
-/// Where the isotonic fit of fractions over ascending magnitudes crosses one half, interpolated
-/// linearly. -infinity when all of it lies at or above, +infinity when all lies below.
-double half_crossing(std::span<const double> magnitudes, std::span<const double> fractions,
-                     std::span<const double> weights);
+/// Where the isotonic fit of values over ascending magnitudes crosses `level`, interpolated
+/// linearly. -infinity when all of it lies at or above, +infinity when all lies below. Counts of
+/// survivors with half the seeds as level decide "at or above" exactly.
+double half_crossing(std::span<const double> magnitudes, std::span<const double> values,
+                     std::span<const double> weights, double level = 0.5);
 
 /// Resamples of `seeds` replicates with replacement, the same for every configuration of a sweep.
 /// The words come from the stream Stream::bootstrap under key `base_seed`.
@@ -31,8 +32,9 @@ public:
   std::uint32_t blocks() const { return blocks_; }
 
 private:
-  std::uint32_t blocks_ = 0, planes_ = 0;
-  std::vector<std::uint64_t> plane_; ///< [replicate][bit plane of the multiplicity][block]
+  std::uint32_t blocks_ = 0;
+  /// [bit plane of the multiplicity][replicate][block]: bit of the seed at its place in the block.
+  std::vector<std::vector<std::uint64_t>> planes_;
 };
 
 struct Threshold {

@@ -89,7 +89,7 @@ double parse_number(std::string_view key, std::string_view text) {
   if (digits.starts_with('+')) digits.remove_prefix(1);
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (error != std::errc() || end != digits.data() + digits.size() || digits.empty() ||
-      digits.starts_with("+")) {
+      (digits.data() != text.data() && digits.find_first_of("+-") == 0)) {
     fail(key, quoted(text) + " is not a number" +
                   (error == std::errc::result_out_of_range ? " that a double holds" : ""));
   }

@@ -22,38 +22,43 @@ using test::values;
 
 TEST(ScalingLaw, HoldsBitForBitForPowersOfTwo) {
   // w = eta w', w* = eta^L w*', alpha' = alpha eta^(2L-2): equal bits up to the exponent.
-  for (const char* noise : {"gaussian", "none"}) {
-    for (const char* precision : {"f32", "f64"}) {
-      for (const char* start : {"balanced", "gaussian", "zero_last", "unbalanced"}) {
-        const auto weights_at = [&](double eta) {
-          const std::string ratio = start == std::string("unbalanced") ? ",1.5" : "";
-          return values(
-              diagram("depth = [2, 3, 4, 5, 8]\neta = " + format_number(eta) + "\ninit = \"" +
-                      start + "(" + format_number(0.9 * eta) + ratio +
-                      ")\"\nstep_size_unit = \"scaled\"\nstep_size = [1e-4, 1e-3]\n"
-                      "target_unit = \"threshold\"\ntarget = [0.7, 1.3, -2.2]\nseeds = 4\n"
-                      "steps = 500\nschedule = \"robbins_monro(300)\"\nsave = \"weights\"\nnoise = \"" +
-                      noise + "\"\nprecision = \"" + precision + "\"\nbase_seed = 5\n"),
-              "weight");
-        };
-        const std::vector<double> one = weights_at(1);
-        int compared = 0;
+  struct Group {
+    const char* axes;
+    int weights; ///< finite ones: no network diverges
+  };
+  const Group groups[] = {
+      {"depth = [2, 3, 4, 5]\nstep_size = [5e-5, 1e-4]\n", (2 + 3 + 4 + 5) * 2 * 3 * 4},
+      {"depth = [8, 10]\nstep_size = 1e-7\n", (8 + 10) * 3 * 4},
+  };
+  for (const Group& group : groups) {
+    for (const char* noise : {"gaussian", "none"}) {
+      for (const char* precision : {"f32", "f64"}) {
+        for (const char* start : {"balanced", "gaussian", "zero_last", "unbalanced"}) {
+          const auto weights_at = [&](double eta) {
+            const std::string ratio = start == std::string("unbalanced") ? ",1.5" : "";
+            const Results results =
+                run(sweep_of(std::string(group.axes) + "eta = " + format_number(eta) +
+                             "\ninit = \"" + start + "(" + format_number(0.9 * eta) + ratio +
+                             ")\"\nstep_size_unit = \"scaled\"\n"
+                             "target_unit = \"threshold\"\ntarget = [0.7, 1.3, -2.2]\nseeds = 4\n"
+                             "steps = 500\nschedule = \"robbins_monro(300)\"\nsave = \"weights\"\n"
+                             "noise = \"" +
+                             noise + "\"\nprecision = \"" + precision + "\"\nbase_seed = 5\n"));
+            return results.weight;
+          };
+          const std::vector<double> one = weights_at(1);
 
-        for (const double eta : {0.25, 0.5, 2.0}) {
-          const std::vector<double> scaled = weights_at(eta);
+          for (const double eta : {0.25, 0.5, 2.0}) {
+            const std::vector<double> scaled = weights_at(eta);
 
-          ASSERT_EQ(scaled.size(), one.size());
-          for (std::size_t i = 0; i < one.size(); ++i) {
-            if (std::isnan(one[i])) { // beyond the network's depth
-              ASSERT_TRUE(std::isnan(scaled[i]));
-              continue;
+            int equal = 0;
+            for (std::size_t i = 0; i < one.size(); ++i) {
+              equal += is_finite(one[i]) && as_bits(scaled[i] / eta) == as_bits(one[i]);
             }
-            ASSERT_EQ(as_bits(scaled[i] / eta), as_bits(one[i]))
-                << noise << " " << precision << " " << start << " eta " << eta;
-            ++compared;
+            EXPECT_EQ(equal, group.weights)
+                << group.axes << noise << " " << precision << " " << start << " eta " << eta;
           }
         }
-        EXPECT_EQ(compared, 3 * (2 + 3 + 4 + 5 + 8) * 2 * 3 * 4);
       }
     }
   }
@@ -120,8 +125,9 @@ TEST(Mirror, NoisyRunsAreSymmetricInLaw) {
       const double sign = turned && name == "product" ? -1 : 1;
       const double a = values(plain, name + "_mean")[0];
       const double b = sign * values(mirrored, name + "_mean")[0];
-      const double error = std::hypot(values(plain, name + "_std")[0],
-                                      values(mirrored, name + "_std")[0]) / std::sqrt(2000.0);
+      const double error =
+          std::hypot(values(plain, name + "_std")[0], values(mirrored, name + "_std")[0]) /
+          std::sqrt(2000.0);
       EXPECT_NEAR(a, b, 5 * error) << name << ", L = " << twin.depth << ", " << twin.init;
       EXPECT_GT(error, 0);
     }
@@ -148,9 +154,8 @@ std::vector<std::vector<double>> simulate(const Sweep& sweep, const Configuratio
       double product = 1;
       for (std::size_t l = 0; l < depth; ++l) {
         const std::uint64_t n = k * depth + l;
-        const PhiloxBlock block =
-            stream_block(cfg.key, n / 4, coordinate_word(sweep.target[h]),
-                         stream_word(Stream::training, seed));
+        const PhiloxBlock block = stream_block(cfg.key, n / 4, coordinate_word(sweep.target[h]),
+                                               stream_word(Stream::training, seed));
         float z[2];
         const std::size_t pair = n % 4 / 2;
         normal_pair<float, std::uint32_t>(block.word[2 * pair], block.word[2 * pair + 1], z[0],
@@ -184,8 +189,8 @@ void expect_equal_to_simulation(const std::string& text, double tolerance) {
   const auto depth = static_cast<std::size_t>(sweep.depth[0]);
   for (std::size_t c = 0; c < sweep.configurations(); ++c) {
     for (std::size_t s = 0; s < sweep.seeds; ++s) {
-      const auto expected = simulate(sweep, sweep.configuration(c),
-                                     sweep.first_seed + static_cast<std::uint32_t>(s));
+      const auto expected =
+          simulate(sweep, sweep.configuration(c), sweep.first_seed + static_cast<std::uint32_t>(s));
       for (std::size_t t = 0; t < sweep.target.size(); ++t) {
         const std::size_t network = (c * sweep.target.size() + t) * sweep.seeds + s;
         for (std::size_t l = 0; l < depth; ++l) {
@@ -197,7 +202,8 @@ void expect_equal_to_simulation(const std::string& text, double tolerance) {
 }
 
 TEST(Schedules, EqualAnIndependentSimulation) {
-  for (const char* schedule : {"constant", "robbins_monro(100)", "power(50,0.6)", "power(10,1.5)"}) {
+  for (const char* schedule :
+       {"constant", "robbins_monro(100)", "power(50,0.6)", "power(10,1.5)"}) {
     const std::string text = "depth = 3\nseeds = 3\nsteps = 1000\nstep_size = [0.01, 0.003]\n"
                              "eta = [0.3, 0.4]\ninit = \"balanced(0.9)\"\ntarget = [1, -1, 2]\n"
                              "first_seed = 7\nbase_seed = 99\nschedule = \"" +
@@ -209,10 +215,10 @@ TEST(Schedules, EqualAnIndependentSimulation) {
 
 TEST(Schedules, DifferFromEachOther) {
   std::vector<double> products;
-  for (const char* schedule : {"constant", "robbins_monro(100)", "power(50,0.6)", "power(10,1.5)"}) {
-    products.push_back(
-        values(diagram("steps = 300\nschedule = \"" + std::string(schedule) + "\"\n"),
-               "product_mean")[0]);
+  for (const char* schedule :
+       {"constant", "robbins_monro(100)", "power(50,0.6)", "power(10,1.5)"}) {
+    products.push_back(values(
+        diagram("steps = 300\nschedule = \"" + std::string(schedule) + "\"\n"), "product_mean")[0]);
   }
   for (std::size_t i = 0; i < products.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) EXPECT_GT(std::fabs(products[i] - products[j]), 1e-4);
@@ -233,7 +239,8 @@ TEST(Projection, EqualsAnIndependentSimulation) {
   for (const char* radius : {"1.2", "2", "2.6", "100"}) {
     const std::string text = "depth = 3\nseeds = 3\nsteps = 400\nstep_size = 0.005\neta = 0.3\n"
                              "init = \"balanced(0.8)\"\ntarget = [1, 1.7, 2]\n"
-                             "projection_radius = " + std::string(radius) + "\n";
+                             "projection_radius = " +
+                             std::string(radius) + "\n";
     expect_equal_to_simulation(text + "precision = \"f64\"\n", 1e-11);
     expect_equal_to_simulation(text + "precision = \"f32\"\n", 1e-4);
   }
@@ -244,8 +251,8 @@ TEST(Projection, KeepsEveryNetworkInItsBall) {
   for (const char* precision : {"f32", "f64"}) {
     const Sweep sweep = sweep_of("depth = 2\nseeds = 40\nsteps = 150\nstep_size = 0.02\n"
                                  "target = \"lin(1,4,37)\"\nprojection_radius = 6\n"
-                                 "save = \"weights\"\nprecision = \"" + std::string(precision) +
-                                 "\"\n");
+                                 "save = \"weights\"\nprecision = \"" +
+                                 std::string(precision) + "\"\n");
     const Results results = run(sweep);
     const double slack = precision == std::string("f32") ? 1e-6 : 1e-14;
     int on_the_sphere = 0;
@@ -269,8 +276,8 @@ TEST(Divergence, IsCountedAndKeptOutOfMeans) {
   for (const char* precision : {"f32", "f64"}) {
     for (const char* extra : {"", "projection_radius = 0\nrecord = 5\n", "noise = \"none\"\n"}) {
       const Dataset data = diagram("depth = [2, 3, 16]\nstep_size = 100\nsteps = 300\nseeds = 5\n"
-                                   "target = [1.5, 2]\nprecision = \"" + std::string(precision) +
-                                   "\"\n" + extra);
+                                   "target = [1.5, 2]\nprecision = \"" +
+                                   std::string(precision) + "\"\n" + extra);
 
       const auto& finished =
           std::get<std::vector<std::int64_t>>(data.find("seeds_finished")->values);
@@ -288,8 +295,8 @@ TEST(Divergence, IsCountedAndKeptOutOfMeans) {
 }
 
 TEST(Divergence, OfSomeSeedsLeavesTheMeanOfTheOthers) {
-  // At this step size about half of the networks overflow.
-  const std::string text = "depth = 4\neta = 0.5\nstep_size = 0.012\nsteps = 2000\nseeds = 200\n"
+  // At this step size a good part of the networks overflows.
+  const std::string text = "depth = 4\neta = 0.5\nstep_size = 0.06\nsteps = 2000\nseeds = 200\n"
                            "target = 1\nsave = \"weights\"\n";
   const Dataset data = diagram(text);
   const auto& products = values(data, "product");
@@ -314,18 +321,19 @@ TEST(Divergence, OfSomeSeedsLeavesTheMeanOfTheOthers) {
 TEST(Paths, EqualSeparateShorterRuns) {
   for (const char* extra : {"", "projection_radius = 2.2\n", "noise = \"none\"\n",
                             "schedule = \"robbins_monro(20)\"\nprecision = \"f64\"\n"}) {
-    const std::string base = "depth = [2, 3]\ninit = [\"balanced(0.9)\", \"unbalanced(1,1.4)\"]\n"
-                             "eta = [0.3, 0.5]\ntarget = [0.6, 1.8]\nseeds = 70\nfirst_seed = 60\n" +
-                             std::string(extra);
+    const std::string base =
+        "depth = [2, 3]\ninit = [\"balanced(0.9)\", \"unbalanced(1,1.4)\"]\n"
+        "eta = [0.3, 0.5]\ntarget = [0.6, 1.8]\nseeds = 70\nfirst_seed = 60\n" +
+        std::string(extra);
     const Sweep whole = sweep_of(base + "steps = 333\nrecord = 9\ntail_average = 0.3\n");
     const Dataset path = phase_diagram(whole, run(whole));
     const std::vector<std::uint64_t> times = whole.record_steps();
 
     for (std::size_t i = 0; i < times.size(); ++i) {
-      const Dataset shorter = diagram(base + "tail_average = 0\nsteps = " +
-                                      std::to_string(times[i]) + "\n");
-      for (const std::string name : {"product", "shrinkage", "imbalance", "loss", "hessian_trace",
-                                     "average_sharpness"}) {
+      const Dataset shorter =
+          diagram(base + "tail_average = 0\nsteps = " + std::to_string(times[i]) + "\n");
+      for (const std::string name :
+           {"product", "shrinkage", "imbalance", "loss", "hessian_trace", "average_sharpness"}) {
         for (const std::string kind : {"mean", "std"}) {
           const auto& end = values(shorter, name + "_" + kind);
           const auto& along = values(path, name + "_path_" + kind);
@@ -344,8 +352,8 @@ TEST(TailAverage, IsTheMeanProductOverTheLastFractionOfTheRun) {
   const std::string base = "depth = 3\nprecision = \"f64\"\nseeds = 2\nsave = \"seeds\"\n";
   std::vector<double> products(2, 0);
   for (int k = 31; k <= 60; ++k) {
-    const auto last = values(
-        diagram(base + "tail_average = 0\nsteps = " + std::to_string(k) + "\n"), "product");
+    const auto last =
+        values(diagram(base + "tail_average = 0\nsteps = " + std::to_string(k) + "\n"), "product");
     for (std::size_t s = 0; s < 2; ++s) products[s] += last[s] / 30;
   }
 

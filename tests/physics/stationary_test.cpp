@@ -56,7 +56,8 @@ TEST(Stationary, OneLayerHasItsExactVariance) {
   for (const char* precision : {"f32", "f64"}) {
     const std::vector<double> weights = final_weights(
         "depth = 1\neta = 0.5\nstep_size = 0.1\ntarget = 1.5\nseeds = 200000\nsteps = 200\n"
-        "precision = \"" + std::string(precision) + "\"\n");
+        "precision = \"" +
+        std::string(precision) + "\"\n");
 
     const Estimate found = estimate(weights);
 
@@ -71,11 +72,10 @@ void expect_variances_within_five_percent(int depth, double target, double alpha
   constexpr double kEta = 0.5;
   constexpr int kSeeds = 32768;
   const double u = ssam::theory::stable_weight(kEta, depth, target);
-  const std::vector<double> weights =
-      final_weights("depth = " + std::to_string(depth) + "\neta = 0.5\nstep_size = " +
-                    std::to_string(alpha) + "\ntarget = " + std::to_string(target) +
-                    "\nseeds = " + std::to_string(kSeeds) + "\nsteps = " + std::to_string(steps) +
-                    "\ninit = \"balanced(" + std::to_string(u) + ")\"\n");
+  const std::vector<double> weights = final_weights(
+      "depth = " + std::to_string(depth) + "\neta = 0.5\nstep_size = " + std::to_string(alpha) +
+      "\ntarget = " + std::to_string(target) + "\nseeds = " + std::to_string(kSeeds) +
+      "\nsteps = " + std::to_string(steps) + "\ninit = \"balanced(" + std::to_string(u) + ")\"\n");
   ASSERT_EQ(weights.size(), static_cast<std::size_t>(depth * kSeeds));
 
   const auto found = measured_variance(weights, static_cast<std::size_t>(depth));

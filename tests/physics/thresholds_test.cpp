@@ -36,7 +36,8 @@ struct Time {
 };
 // Scaled step sizes below the stability limit of the stiffest target, and scaled times of 200 and
 // more: a start half a grid step from its threshold has left it by then.
-constexpr Time kTimes[] = {{2, 0.02, 20000}, {3, 0.01, 40000}, {4, 0.004, 60000}, {5, 0.001, 200000}};
+constexpr Time kTimes[] = {
+    {2, 0.02, 20000}, {3, 0.01, 40000}, {4, 0.004, 60000}, {5, 0.001, 200000}};
 
 TEST(NoiseFree, ThresholdsOfBalancedStartsAreWithinAGridStepOfTheory) {
   constexpr double kStep = 0.0025;
@@ -44,12 +45,13 @@ TEST(NoiseFree, ThresholdsOfBalancedStartsAreWithinAGridStepOfTheory) {
     for (const double s : {0.35, 0.5, 0.7, 1.0, 1.5}) {
       for (const char* precision : {"f32", "f64"}) {
         const ssam::Init init{ssam::Init::Kind::balanced, s, 1};
-        const Dataset data = diagram(
-            "noise = \"none\"\nseeds = 1\neta = 0.5\nstep_size_unit = \"scaled\"\n"
-            "target_unit = \"threshold\"\ntail_average = 0\ndepth = " + std::to_string(time.depth) +
-            "\nstep_size = " + number(time.step) + "\nsteps = " + std::to_string(time.steps) +
-            "\ninit = \"balanced(" + number(0.5 * s) + ")\"\nprecision = \"" + precision + "\"\n" +
-            grid_around(predicted_ratio(time.depth, init), kStep, 8));
+        const Dataset data =
+            diagram("noise = \"none\"\nseeds = 1\neta = 0.5\nstep_size_unit = \"scaled\"\n"
+                    "target_unit = \"threshold\"\ntail_average = 0\ndepth = " +
+                    std::to_string(time.depth) + "\nstep_size = " + number(time.step) +
+                    "\nsteps = " + std::to_string(time.steps) + "\ninit = \"balanced(" +
+                    number(0.5 * s) + ")\"\nprecision = \"" + precision + "\"\n" +
+                    grid_around(predicted_ratio(time.depth, init), kStep, 8));
 
         const double measured = values(data, "threshold")[0];
         const double theory = values(data, "threshold_theory")[0];
@@ -66,12 +68,12 @@ TEST(NoiseFree, ProductsAboveTheThresholdAreTheStableRoot) {
   // where a step falls below half an ulp, which near the flat saddle-node is up to 7e-5 off: 1e-4.
   for (const Time& time : kTimes) {
     for (const char* precision : {"f32", "f64"}) {
-      const Dataset data = diagram(
-          "noise = \"none\"\nseeds = 1\neta = 0.5\nstep_size_unit = \"scaled\"\n"
-          "target_unit = \"threshold\"\ntarget = \"lin(1.02,1.5,13)\"\ntail_average = 0\n"
-          "init = [\"balanced(0.5)\", \"balanced(0.8)\"]\ndepth = " + std::to_string(time.depth) +
-          "\nstep_size = " + number(time.step) + "\nsteps = " + std::to_string(time.steps) +
-          "\nprecision = \"" + precision + "\"\n");
+      const Dataset data =
+          diagram("noise = \"none\"\nseeds = 1\neta = 0.5\nstep_size_unit = \"scaled\"\n"
+                  "target_unit = \"threshold\"\ntarget = \"lin(1.02,1.5,13)\"\ntail_average = 0\n"
+                  "init = [\"balanced(0.5)\", \"balanced(0.8)\"]\ndepth = " +
+                  std::to_string(time.depth) + "\nstep_size = " + number(time.step) + "\nsteps = " +
+                  std::to_string(time.steps) + "\nprecision = \"" + precision + "\"\n");
 
       const auto& found = values(data, "product_mean");
       const auto& theory = values(data, "product_theory");
@@ -103,7 +105,8 @@ TEST(NoiseFree, ThresholdsOfOtherStartsAreWithinAGridStepOfTheIntegratedFlow) {
 
     const Dataset data = diagram(
         "noise = \"none\"\nseeds = 1\neta = 0.5\nstep_size_unit = \"scaled\"\nprecision = \"f64\"\n"
-        "target_unit = \"threshold\"\nstep_size = 0.001\nsteps = 200000\ntail_average = 0\ndepth = " +
+        "target_unit = \"threshold\"\nstep_size = 0.001\nsteps = 200000\ntail_average = 0\ndepth "
+        "= " +
         std::to_string(start.depth) + "\ninit = \"" + format_init(init) + "\"\n" +
         grid_around(ratio, kStep, 8));
 
@@ -118,9 +121,11 @@ TEST(NoiseFree, GaussianStartsHaveTheThresholdOfTheirOwnFlow) {
   // target but for those within a step of a basin's edge.
   for (const int depth : {2, 3}) {
     const Dataset data = diagram(
-        "noise = \"none\"\nseeds = 12\neta = 0.5\nstep_size_unit = \"scaled\"\nprecision = \"f64\"\n"
+        "noise = \"none\"\nseeds = 12\neta = 0.5\nstep_size_unit = \"scaled\"\nprecision = "
+        "\"f64\"\n"
         "target_unit = \"threshold\"\nstep_size = 0.002\nsteps = 60000\ninit = \"gaussian(0.5)\"\n"
-        "target = \"log(0.8,8,24)\"\ntail_average = 0\ndepth = " + std::to_string(depth) + "\n");
+        "target = \"log(0.8,8,24)\"\ntail_average = 0\ndepth = " +
+        std::to_string(depth) + "\n");
 
     const double measured = values(data, "threshold")[0];
     const double theory = values(data, "threshold_theory")[0];
@@ -132,12 +137,12 @@ TEST(NoiseFree, GaussianStartsHaveTheThresholdOfTheirOwnFlow) {
 
 /// threshold / threshold_theory of S-SAM from u0 = eta at scaled time 40.
 double shift(int depth, double scaled_step, const std::string& range, int seeds, int base_seed) {
-  const Dataset data = diagram(
-      "eta = 0.5\ninit = \"balanced(0.5)\"\nstep_size_unit = \"scaled\"\n"
-      "target_unit = \"threshold\"\ndepth = " + std::to_string(depth) + "\nstep_size = " +
-      number(scaled_step) + "\nsteps = " + std::to_string(std::lround(40 / scaled_step)) +
-      "\ntarget = \"" + range + "\"\nseeds = " + std::to_string(seeds) + "\nbase_seed = " +
-      std::to_string(base_seed) + "\n");
+  const Dataset data = diagram("eta = 0.5\ninit = \"balanced(0.5)\"\nstep_size_unit = \"scaled\"\n"
+                               "target_unit = \"threshold\"\ndepth = " +
+                               std::to_string(depth) + "\nstep_size = " + number(scaled_step) +
+                               "\nsteps = " + std::to_string(std::lround(40 / scaled_step)) +
+                               "\ntarget = \"" + range + "\"\nseeds = " + std::to_string(seeds) +
+                               "\nbase_seed = " + std::to_string(base_seed) + "\n");
   return values(data, "threshold")[0] / values(data, "threshold_theory")[0];
 }
 
