@@ -279,7 +279,7 @@ private:
     return c.depth > 2 || sweep_.noise == Noise::none;
   }
 
-  double basin(const Configuration& c, int sign) const {
+  double basin_of(const Configuration& c, int sign) const {
     const bool stays_on_the_diagonal = c.depth == 2 && sign_matters(c) &&
                                        c.init.kind == ssam::Init::Kind::balanced &&
                                        theory::start_sign(c.init, c.depth) != sign;
@@ -293,8 +293,8 @@ private:
     const bool any_negative =
         std::any_of(sweep_.target.begin(), sweep_.target.end(), [](double t) { return t < 0; });
     Basins& b = basins_[index];
-    b.positive = basin(c, 1);
-    if (any_negative) b.negative = basin(c, -1);
+    b.positive = basin_of(c, 1);
+    if (any_negative) b.negative = basin_of(c, -1);
 
     // Where a start has a sign that matters, the threshold is that of the targets of its sign, as
     // far as there are any: those of the other sign have one of their own, if at all.
