@@ -1,8 +1,7 @@
 #include "host/dataset.hpp"
 
-#include <stdexcept>
-
 #include "sharpsweep/numerics/sha256.hpp"
+#include "sharpsweep/sweep/errors.hpp"
 
 namespace sharpsweep {
 
@@ -31,7 +30,7 @@ std::size_t Dataset::extent(const std::string& dimension) const {
   for (const Variable& coordinate : coordinates) {
     if (coordinate.name == dimension) return value_count(coordinate);
   }
-  throw std::logic_error("no dimension named " + dimension);
+  throw FileError("the file has no dimension '" + dimension + "'");
 }
 
 std::string digest(const Dataset& dataset) {

@@ -30,6 +30,7 @@ struct Dataset {
   std::vector<Variable> variables;
   std::vector<Attribute> attributes;
 
+  /// Throws FileError when there is no such dimension.
   std::size_t extent(const std::string& dimension) const;
   const Variable* find(const std::string& name) const;
 };

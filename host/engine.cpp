@@ -76,11 +76,18 @@ double result_memory(const Sweep& sweep) {
 }
 
 double available_memory() {
+  double available = std::numeric_limits<double>::infinity();
   std::ifstream info("/proc/meminfo");
   for (std::string line; std::getline(info, line);) {
-    if (line.starts_with("MemAvailable:")) return std::stod(line.substr(13)) * 1024;
+    if (line.starts_with("MemAvailable:")) available = std::stod(line.substr(13)) * 1024;
   }
-  return std::numeric_limits<double>::infinity();
+  // A container or a batch job may be allowed less ("max" where it is not).
+  double limit = 0, used = 0;
+  if (std::ifstream("/sys/fs/cgroup/memory.max") >> limit &&
+      std::ifstream("/sys/fs/cgroup/memory.current") >> used) {
+    available = std::min(available, std::max(0.0, limit - used));
+  }
+  return available;
 }
 
 void require_memory(const Sweep& sweep, const Backend& backend) {
@@ -95,11 +102,15 @@ void require_memory(const Sweep& sweep, const Backend& backend) {
 Results run_sweep(const Sweep& sweep, Backend& backend, Progress& progress) {
   Results results(sweep);
   const std::vector<WorkUnit> units = plan_work_units(sweep);
+  std::size_t delivered = 0;
   backend.train(
       sweep, units,
-      [&](std::size_t index, UnitResult&& result) { results.take(sweep, units[index], result); },
+      [&](std::size_t index, UnitResult&& result) {
+        results.take(sweep, units[index], result);
+        ++delivered;
+      },
       progress);
-  if (progress.stop) throw Interrupted("interrupted");
+  if (delivered < units.size()) throw Interrupted("interrupted");
   return results;
 }
 

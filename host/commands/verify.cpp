@@ -9,7 +9,6 @@
 #include "host/engine.hpp"
 #include "host/output/reader.hpp"
 #include "host/sweep_file.hpp"
-#include "host/version.hpp"
 #include "sharpsweep/sweep/axis.hpp"
 
 namespace sharpsweep {
@@ -90,6 +89,44 @@ std::size_t offset_of(const Dataset& data, const Variable& variable, const Cell&
   return offset;
 }
 
+/// Throws FileError unless the file's axes and shapes are those of its own sweep, and its numbers
+/// those of this release's numeric version.
+void require_consistent(const Dataset& data, const Sweep& sweep, const std::string& path) {
+  const auto same = [&](const char* name, const auto& values) {
+    const Variable* axis = data.find(name);
+    if (!axis || value_count(*axis) != values.size()) return false;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      std::uint64_t bits = 0;
+      std::memcpy(&bits, &values[i], sizeof values[i]);
+      if (bits != bits_at(*axis, i)) return false;
+    }
+    return true;
+  };
+  const std::vector<std::int64_t> depths(sweep.depth.begin(), sweep.depth.end());
+  std::vector<std::int64_t> codes(sweep.init.size());
+  for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<std::int64_t>(i);
+  bool consistent = same("depth", depths) && same("init", codes) &&
+                    same("step_size", sweep.step_size) && same("eta", sweep.eta) &&
+                    same("target", sweep.target);
+  for (const Variable& variable : data.variables) {
+    std::size_t count = 1;
+    for (const std::string& dimension : variable.dimensions) count *= data.extent(dimension);
+    consistent = consistent && count == value_count(variable);
+  }
+  if (!consistent) {
+    throw FileError("'" + path + "' is damaged: its axes are not those of the sweep it carries");
+  }
+  for (const auto& [name, value] : data.attributes) {
+    if (name != "numeric_version") continue;
+    const auto* version = std::get_if<std::vector<std::int64_t>>(&value);
+    if (version && !version->empty() && version->front() != kNumericVersion) {
+      throw FileError("'" + path + "' has numeric version " + std::to_string(version->front()) +
+                      ", this program " + std::to_string(kNumericVersion) +
+                      ": their numbers differ on purpose");
+    }
+  }
+}
+
 } // namespace
 
 ExitCode verify_command(const std::string& path, std::size_t cells, const BackendOptions& options) {
@@ -99,6 +136,7 @@ ExitCode verify_command(const std::string& path, std::size_t cells, const Backen
   if (digest(stored) != root_text(stored, "digest", path)) {
     throw FileError("'" + path + "' is damaged: its results do not match its digest");
   }
+  require_consistent(stored, sweep, path);
   const std::unique_ptr<Backend> backend = make_backend(options);
   // A stratified sample: one cell from each of `cells` equal stretches of the grid.
   const std::size_t total = sweep.cells();

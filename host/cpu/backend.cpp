@@ -131,7 +131,8 @@ private:
 std::string cpu_model() {
   std::ifstream info("/proc/cpuinfo");
   for (std::string line; std::getline(info, line);) {
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+    const std::size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
   }
   return "CPU";
 }
@@ -160,8 +161,14 @@ public:
   double working_memory(const Sweep& sweep) const override {
     const double lanes =
         static_cast<double>(sweep.target.size()) * std::min(sweep.seeds, kSeedBlock);
-    const double one = lanes * sizeof(Outcome) * (1.0 + sweep.record);
-    return 2 * std::max(one, static_cast<double>(kBatchBytes));
+    const double weights = sweep.save == Save::weights ? 8.0 * ssam::kMaxDepth : 0;
+    const double unit = static_cast<double>(configurations_per_unit(sweep)) * lanes *
+                        (sizeof(Outcome) * (1.0 + sweep.record) + weights);
+    const double all = static_cast<double>(sweep.configurations()) * lanes *
+                       (sizeof(Outcome) * (1.0 + sweep.record) + weights);
+    // Every thread may work on a batch of its own; a unit's results are copied once on the way out.
+    const double batch = std::max(unit, static_cast<double>(kBatchBytes));
+    return std::min(all * seed_blocks(sweep), (threads_ + 1) * batch) + unit;
   }
 
   void train(const Sweep& sweep, std::span<const WorkUnit> units, const Sink& sink,

@@ -172,8 +172,8 @@ private:
   H5Handle file_;
 };
 
-void sync(const std::string& path, const std::string& shown, int flags) {
-  const int descriptor = ::open(path.c_str(), flags);
+void sync(const std::string& path, const std::string& shown) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY);
   const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
   const std::string reason = system_reason();
   const bool closed = descriptor < 0 || ::close(descriptor) == 0;
@@ -204,8 +204,14 @@ OutputFile::OutputFile(std::string path, Overwrite overwrite, double expected_by
   }
   char host[256] = "host";
   if (::gethostname(host, sizeof host - 1) != 0) std::strcpy(host, "host");
-  temporary_ = path_ + "." + host + "." + std::to_string(::getpid()) + ".tmp";
-  const int descriptor = ::open(temporary_.c_str(), O_CREAT | O_EXCL | O_WRONLY, 0666);
+  // A process that was killed may have left a file under the same host and process id.
+  int descriptor = -1;
+  for (int attempt = 0; attempt < 1000 && descriptor < 0; ++attempt) {
+    temporary_ = path_ + "." + host + "." + std::to_string(::getpid()) +
+                 (attempt ? "." + std::to_string(attempt) : "") + ".tmp";
+    descriptor = ::open(temporary_.c_str(), O_CREAT | O_EXCL | O_WRONLY, 0666);
+    if (descriptor < 0 && errno != EEXIST) break;
+  }
   if (descriptor < 0) {
     const std::string reason = system_reason();
     temporary_.clear();
@@ -231,7 +237,7 @@ OutputFile::~OutputFile() {
 
 void OutputFile::write(const Dataset& dataset) {
   FileWriter(temporary_, path_).write(dataset);
-  sync(temporary_, path_, O_RDONLY);
+  sync(temporary_, path_);
   if (overwrite_ == Overwrite::yes) {
     if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
       throw FileError("'" + path_ + "' can't be written: " + system_reason());
@@ -250,19 +256,15 @@ void OutputFile::write(const Dataset& dataset) {
     }
   }
   temporary_.clear();
+  // The file is complete; syncing its name may be impossible (no right to read the folder, a
+  // network file system) and is no failure of the run.
   const fs::path output(path_);
-  sync(output.has_parent_path() ? output.parent_path().string() : ".", path_,
-       O_RDONLY | O_DIRECTORY);
-}
-
-double uncompressed_bytes(const Dataset& dataset) {
-  double bytes = 0;
-  for (const auto* list : {&dataset.coordinates, &dataset.variables}) {
-    for (const Variable& variable : *list) {
-      bytes += static_cast<double>(value_bytes(variable).second);
-    }
+  const std::string folder = output.has_parent_path() ? output.parent_path().string() : ".";
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY);
+  if (descriptor >= 0) {
+    ::fsync(descriptor);
+    ::close(descriptor);
   }
-  return bytes;
 }
 
 } // namespace sharpsweep

@@ -31,7 +31,4 @@ private:
   Overwrite overwrite_;
 };
 
-/// Bytes that a file with these variables takes before compression.
-double uncompressed_bytes(const Dataset& dataset);
-
 } // namespace sharpsweep

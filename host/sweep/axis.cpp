@@ -71,12 +71,14 @@ std::vector<double> expand(std::string_view key, std::string_view text, const Ca
       fail(key, quoted(text) + " never reaches its end: the stride has to lead from first to last");
     }
     // A stride such as 0.1 may miss the end by rounding; it still counts as hit.
-    const double strides = std::floor((last - first) / stride * (1 + 1e-12) + 1e-12);
+    const double exact = (last - first) / stride;
+    const double strides = std::floor(exact * (1 + 1e-12));
     if (!(strides < static_cast<double>(kMaxAxisLength))) fail(key, quoted(text) + " is too long");
     const auto last_index = static_cast<std::uint64_t>(strides);
     for (std::uint64_t i = 0; i <= last_index; ++i) {
       values.push_back(first + static_cast<double>(i) * stride);
     }
+    if (std::fabs(exact - strides) <= 1e-12 * exact) values.back() = last;
   }
   return values;
 }

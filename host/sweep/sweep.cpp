@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include "sharpsweep/numerics/portable_math.hpp"
 #include "sharpsweep/sweep/axis.hpp"
@@ -109,6 +110,25 @@ void check_size(const Sweep& sweep) {
   throw UsageError("the grid is too large for any machine's memory: " + std::string(sizes));
 }
 
+/// Targets name their noise by their value as a float (streams.hpp): two that round to the same
+/// float would see the same noise within one network.
+void check_coordinates(const Sweep& sweep) {
+  std::vector<std::pair<std::uint32_t, double>> words;
+  for (const double target : sweep.target) {
+    if (std::fabs(target) > std::numeric_limits<float>::max()) {
+      throw UsageError("target: " + format_number(target) + " is beyond the range of a float");
+    }
+    words.emplace_back(coordinate_word(target), target);
+  }
+  std::sort(words.begin(), words.end());
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (words[i].first != words[i - 1].first) continue;
+    throw UsageError("target: " + format_number(words[i - 1].second) + " and " +
+                     format_number(words[i].second) +
+                     " are the same number in single precision, which names a coordinate's noise");
+  }
+}
+
 /// Where the float path would leave its range before the first step, say so instead of diverging.
 /// Magnitudes are monotone in eta and in the target: the ends of the axes stand for all.
 void check_magnitudes(const Sweep& sweep) {
@@ -122,6 +142,11 @@ void check_magnitudes(const Sweep& sweep) {
     if (targets.empty()) targets.assign(2, t);
     if (magnitude(t) < magnitude(targets[0])) targets[0] = t;
     if (magnitude(t) > magnitude(targets[1])) targets[1] = t;
+  }
+  const double radius = sweep.projection_radius;
+  if (radius > 0 && !(radius < largest && radius > 1 / largest)) {
+    throw UsageError("projection_radius: " + format_number(radius) +
+                     " is outside the range of its precision");
   }
   for (const int depth : sweep.depth) {
     for (const double eta : {*eta_low, *eta_high}) {
@@ -137,6 +162,9 @@ void check_magnitudes(const Sweep& sweep) {
       const double alpha = sweep.step_size_unit == Unit::relative
                                ? step / portable::power(eta, 2 * depth - 2)
                                : step;
+      if (!(eta < largest && eta > 1 / largest)) {
+        throw UsageError("eta: " + format_number(eta) + " is outside the range of its precision");
+      }
       if (!(2 * alpha < largest)) {
         throw UsageError("step_size: " + where + "alpha leaves the range of its precision");
       }
@@ -231,6 +259,7 @@ Sweep Sweep::from_settings(const Settings& given) {
                      std::to_string(sweep.steps) + " steps");
   }
   check_size(sweep);
+  check_coordinates(sweep);
   check_magnitudes(sweep);
   return sweep;
 }
@@ -269,7 +298,7 @@ Configuration Sweep::configuration(std::size_t index) const {
   c.key = base_seed;
   if (noise_streams == NoiseStreams::independent) {
     // The values of the configuration name its noise, never its place in the grid.
-    std::uint64_t digest = static_cast<std::uint64_t>(c.depth);
+    std::uint64_t digest = mix64(static_cast<std::uint64_t>(c.depth));
     digest = mix64(digest ^ static_cast<std::uint64_t>(c.init.kind));
     for (const double value : {c.init.scale, c.init.ratio, c.step_size, c.eta}) {
       digest = mix64(digest ^ as_bits(value));

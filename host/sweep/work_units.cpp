@@ -12,12 +12,15 @@ namespace {
 constexpr std::size_t kUnitCoordinates = 4096;
 constexpr std::size_t kMaxUnitConfigurations = 16;
 
-std::size_t configurations_per_unit(const Sweep& sweep) {
-  const std::size_t coordinates = sweep.target.size() * std::min(sweep.seeds, kSeedBlock);
-  return std::clamp<std::size_t>(kUnitCoordinates / coordinates, 1, kMaxUnitConfigurations);
-}
-
 } // namespace
+
+std::size_t configurations_per_unit(const Sweep& sweep) {
+  // A path weighs like as many outcomes: units with long ones hold fewer configurations.
+  const double outcomes = static_cast<double>(sweep.target.size()) *
+                          std::min(sweep.seeds, kSeedBlock) * (1.0 + sweep.record / 16.0);
+  const double fit = static_cast<double>(kUnitCoordinates) / outcomes;
+  return fit < 1 ? 1 : std::min(static_cast<std::size_t>(fit), kMaxUnitConfigurations);
+}
 
 std::uint32_t seed_blocks(const Sweep& sweep) {
   return seed_block_of(sweep, sweep.first_seed + sweep.seeds - 1) + 1;

@@ -22,8 +22,9 @@ T pairwise_sum(T* values, std::size_t n) {
   return values[0];
 }
 
-/// A tail average sums this many consecutive products in the precision of the run and adds the group
-/// to a sum in double; groups end where the number of steps made is a multiple of it, and at the end.
+/// A tail average sums this many consecutive products in the precision of the run and adds the
+/// group to a sum in double; groups end where the number of steps made is a multiple of it, and at
+/// the end.
 inline constexpr std::uint32_t kTailGroup = 8;
 
 /// Count, mean and sum of squared deviations, by Welford's recursion: pushing more values later

@@ -26,8 +26,11 @@ struct WorkUnit {
 /// network exactly once; their cut depends on the sweep alone.
 std::vector<WorkUnit> plan_work_units(const Sweep& sweep);
 
-/// Whether `next` holds the configurations that follow those of `previous`, of the same depth and for
-/// the same seeds: the two can be trained as one batch, and share bundles.
+/// Configurations of a unit at most.
+std::size_t configurations_per_unit(const Sweep& sweep);
+
+/// Whether `next` holds the configurations that follow those of `previous`, of the same depth and
+/// for the same seeds: the two can be trained as one batch, and share bundles.
 bool continues(const Sweep& sweep, const WorkUnit& previous, const WorkUnit& next);
 
 /// How many there are, without listing them.

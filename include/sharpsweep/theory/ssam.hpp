@@ -98,7 +98,8 @@ inline int start_sign(const Init& init, int depth) {
 }
 
 /// Whether gradient flow of the expected loss, in units eta = 1, ends at the stable product of the
-/// target's sign (derived here). Fourth-order Runge-Kutta with steps below the inverse stiffness.
+/// target's sign (derived here). Fourth-order Runge-Kutta; a step stays below the inverse stiffness
+/// of the penalty and moves no weight by more than a tenth of the largest.
 ///
 /// Among factorisations of a product p the balanced one has the least expected loss, so every point
 /// has a loss of at least f(p), f having two wells with its barrier at the unstable balanced root.
@@ -144,7 +145,12 @@ inline bool flow_survives(int depth, double (&w)[kMaxDepth], double target) {
     double f1[kMaxDepth], f2[kMaxDepth], f3[kMaxDepth], f4[kMaxDepth], x[kMaxDepth];
     force(w, f1);
     if (expected_loss(product, all) < barrier) break;
-    const double h = 0.5 / stiffness;
+    double size = 0.01, speed = 0;
+    for (int l = 0; l < depth; ++l) {
+      size = w[l] > size ? w[l] : -w[l] > size ? -w[l] : size;
+      speed = f1[l] > speed ? f1[l] : -f1[l] > speed ? -f1[l] : speed;
+    }
+    const double h = speed * 0.5 > 0.1 * size * stiffness ? 0.1 * size / speed : 0.5 / stiffness;
     for (int l = 0; l < depth; ++l) x[l] = w[l] + 0.5 * h * f1[l];
     force(x, f2);
     for (int l = 0; l < depth; ++l) x[l] = w[l] + 0.5 * h * f2[l];
@@ -222,7 +228,9 @@ inline void predict(const Init& init, double eta, int depth, double target, doub
     const double w1 = initial_weight(init, depth, 0, 0.0F);
     const double w2 = initial_weight(init, depth, 1, 0.0F);
     const double start = w1 * w1 - w2 * w2;
-    out[imbalance] = (start < 0 ? -start : start) * portable::exp(-2 * two_eta2_time);
+    // A NaN that went through arithmetic may have either sign; results have one NaN.
+    out[imbalance] =
+        time == time ? (start < 0 ? -start : start) * portable::exp(-2 * two_eta2_time) : kNone;
   }
   if (!known) return;
   const double u = depth == 1 || magnitude > basin ? stable_weight(eta, depth, magnitude) : 0.0;
