@@ -1,5 +1,5 @@
 /// \file
-/// Reads a sweep file: the part of TOML that CLI11 reads, `key = value` lines without sections.
+/// Reads a sweep file: the part of TOML that sweeps need, `key = value` lines without sections.
 #pragma once
 
 #include <string>

@@ -1,4 +1,8 @@
 #include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <thread>
 
@@ -12,7 +16,10 @@ namespace {
 constexpr unsigned kStreams = 3;
 /// Share of a device's free memory that its batches may take together.
 constexpr double kMemoryShare = 0.8;
-constexpr std::size_t kMaxBatchConfigurations = 1u << 16;
+/// A batch of fewer lanes does not fill a large device even in bundles of eight.
+constexpr double kFillingLanes = 4e6;
+/// Host memory that the results of one batch may take.
+constexpr double kBatchHostBytes = 1e9;
 /// Lanes are counted in 32 bits on the device.
 constexpr double kMaxBatchLanes = 1e9;
 
@@ -48,53 +55,65 @@ public:
     return text;
   }
   double working_memory(const Sweep& sweep) const override {
-    const double unit = static_cast<double>(sweep.target.size()) *
-                        std::min(sweep.seeds, kSeedBlock) * sizeof(Outcome);
-    return static_cast<double>(names_.size()) * kStreams * unit;
+    double one = 0;
+    for (const int depth : sweep.depth) one = std::max(one, host_bytes(sweep, depth));
+    const double unit = one * static_cast<double>(configurations_per_unit(sweep));
+    return static_cast<double>(names_.size()) * kStreams *
+           std::min(std::max(unit, kBatchHostBytes),
+                    one * static_cast<double>(sweep.configurations()));
   }
 
   void train(const Sweep& sweep, std::span<const WorkUnit> units, const Sink& sink,
              Progress& progress) override {
     const std::vector<Batch> batches = plan(sweep, units);
     std::mutex mutex;
-    std::size_t next = 0;
-    std::vector<std::size_t> returned; // by a device that failed
-    std::exception_ptr sink_failure, device_failure;
-    std::size_t done = 0;
+    std::condition_variable changed;
+    std::deque<std::size_t> waiting; // batches that no device is working on
+    for (std::size_t b = 0; b < batches.size(); ++b) waiting.push_back(b);
+    std::size_t open = batches.size(); // not finished yet
+    std::exception_ptr failure, device_failure;
 
     const Sink deliver = [&](std::size_t unit, UnitResult&& result) {
       const std::lock_guard lock(mutex);
-      if (sink_failure) return;
-      try {
-        sink(unit, std::move(result));
-      } catch (...) {
-        sink_failure = std::current_exception();
-        progress.stop = true;
-      }
+      sink(unit, std::move(result));
     };
+    // False when all is done or stopped. While batches are in flight elsewhere it waits: a device
+    // that fails hands its own back.
     const auto take = [&](std::size_t& batch) {
-      const std::lock_guard lock(mutex);
-      if (!returned.empty()) {
-        batch = returned.back();
-        returned.pop_back();
-        return true;
+      std::unique_lock lock(mutex);
+      while (waiting.empty() && open > 0 && !progress.stop) {
+        changed.wait_for(lock, std::chrono::milliseconds(100));
       }
-      batch = next;
-      return next < batches.size() && ++next;
+      if (waiting.empty() || progress.stop) return false;
+      batch = waiting.front();
+      waiting.pop_front();
+      return true;
     };
     const auto work = [&](int device) {
       std::size_t batch = 0;
-      while (!progress.stop.load() && take(batch)) {
+      while (take(batch)) {
+        std::exception_ptr thrown;
+        bool device_failed = false;
         try {
           check(cudaSetDevice(device), "be selected");
           train_batch(sweep, units, batches[batch], deliver, progress);
-          const std::lock_guard lock(mutex);
-          ++done;
         } catch (const DeviceError&) {
-          // The other devices take over; with none left the run fails below.
-          const std::lock_guard lock(mutex);
-          returned.push_back(batch);
-          device_failure = std::current_exception();
+          thrown = std::current_exception();
+          device_failed = true;
+        } catch (...) {
+          thrown = std::current_exception();
+        }
+        const std::lock_guard lock(mutex);
+        changed.notify_all();
+        if (!thrown) {
+          --open;
+        } else if (device_failed) {
+          waiting.push_back(batch); // for other devices and streams; with none left the run fails
+          device_failure = thrown;
+          return;
+        } else {
+          if (!failure) failure = thrown;
+          progress.stop = true;
           return;
         }
       }
@@ -105,11 +124,21 @@ public:
         for (unsigned i = 0; i < kStreams; ++i) threads.emplace_back(work, device);
       }
     }
-    if (sink_failure) std::rethrow_exception(sink_failure);
-    if (!progress.stop && done < batches.size()) std::rethrow_exception(device_failure);
+    if (failure) std::rethrow_exception(failure);
+    if (!progress.stop && open > 0) std::rethrow_exception(device_failure);
   }
 
 private:
+  /// Bytes on the host per configuration of a batch: what is downloaded, and its copy in results.
+  static double host_bytes(const Sweep& sweep, int depth) {
+    const auto targets = static_cast<double>(sweep.target.size());
+    const double lanes = targets * std::min(sweep.seeds, kSeedBlock);
+    double bytes = 2 * targets * sizeof(CellState) * (1.0 + sweep.record);
+    if (sweep.save != Save::mean) bytes += 2 * lanes * sizeof(Outcome);
+    if (sweep.save == Save::weights) bytes += 3 * lanes * sizeof(double) * depth;
+    return bytes;
+  }
+
   /// Units of one depth and seed block together, as many as fit into memory beside the other
   /// streams, but few enough that every stream of every device gets some.
   std::vector<Batch> plan(const Sweep& sweep, std::span<const WorkUnit> units) const {
@@ -119,9 +148,13 @@ private:
       const int depth = sweep.configuration(first.first_configuration).depth;
       const double bytes = device_bytes_per_configuration(sweep, depth, first.seeds);
       const double lanes = static_cast<double>(sweep.target.size()) * first.seeds;
-      const double most =
-          std::min({kMemoryShare * free_bytes_ / kStreams / bytes, kMaxBatchLanes / lanes,
-                    static_cast<double>(kMaxBatchConfigurations)});
+      const double share = std::ceil(static_cast<double>(sweep.configurations_per_depth()) /
+                                     (kStreams * static_cast<double>(names_.size())));
+      const double least = static_cast<double>(first.configurations); // a unit is not cut
+      const double memory = kMemoryShare * free_bytes_ / kStreams / bytes;
+      const double most = std::min({memory, kMaxBatchLanes / lanes,
+                                    std::max(least, kBatchHostBytes / host_bytes(sweep, depth)),
+                                    std::max({least, share, kFillingLanes / lanes})});
       if (static_cast<double>(first.configurations) > most) {
         throw UsageError("target: a work unit of " + std::to_string(first.seeds) + " seeds and " +
                          std::to_string(sweep.target.size()) +

@@ -9,6 +9,7 @@
 #include <thrust/for_each.h>
 #include <thrust/iterator/counting_iterator.h>
 #include <thrust/iterator/transform_iterator.h>
+#include <thrust/system_error.h>
 
 #include "kernels/device.cuh"
 #include "kernels/launch.hpp"
@@ -243,8 +244,12 @@ private:
 
   template <class Functor>
   void for_each(std::size_t count, const Functor& functor) const {
-    thrust::for_each_n(thrust::cuda::par_nosync.on(stream_),
-                       thrust::counting_iterator<std::size_t>(0), count, functor);
+    try {
+      thrust::for_each_n(thrust::cuda::par_nosync.on(stream_),
+                         thrust::counting_iterator<std::size_t>(0), count, functor);
+    } catch (const thrust::system_error& error) {
+      throw DeviceError(std::string("the GPU failed to reduce: ") + error.what());
+    }
   }
 
   /// Lanes of a block: whole networks, of which the last warp is filled as well as it goes.

@@ -16,12 +16,13 @@
 #include "sharpsweep/numerics/normals.hpp"
 #include "sharpsweep/numerics/streams.hpp"
 #include "sharpsweep/numerics/sums.hpp"
+#include "sharpsweep/sweep/sweep.hpp"
 
 namespace sharpsweep::cuda {
 
 /// Threads of a block at most: a bundle needs more registers, a projected network more threads.
 template <int K>
-inline constexpr unsigned kMaxThreads = K > 1 ? 256 : 512;
+inline constexpr unsigned kMaxThreads = K > 1 ? 256 : kMaxCoupledCoordinates;
 
 /// Four normals of one Philox block, in cuRAND's words.
 __device__ __forceinline__ void draw_block(std::uint64_t key, std::uint32_t block_lo,
@@ -93,8 +94,8 @@ template <int L, int K, class T>
 __global__ void __launch_bounds__(kMaxThreads<K>) train_slice(const Slice<T> slice) {
   extern __shared__ unsigned char shared_bytes[];
   T* scratch = reinterpret_cast<T*>(shared_bytes);
-  // Threads beyond the block's networks repeat its last lane and store nothing: they must reach the
-  // barriers of a projection.
+  // Threads beyond the block's networks repeat its first lane and store nothing: they must reach
+  // the barriers of a projection.
   const std::uint32_t in_block = threadIdx.x < slice.block_lanes ? threadIdx.x : 0;
   const std::uint32_t wanted = blockIdx.x * slice.block_lanes + in_block;
   const bool active = threadIdx.x < slice.block_lanes && wanted < slice.lanes;

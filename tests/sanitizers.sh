@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds with the address and undefined-behaviour sanitizers and runs the unit, parity, file and
-# command-line tests. Usage: bash tests/sanitizers.sh BUILD_FOLDER
+# Builds with the address and undefined-behaviour sanitizers and runs the unit, parity and file
+# tests. Usage: bash tests/sanitizers.sh BUILD_FOLDER
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cmake -S "$ROOT" -B "$1" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS=-O1 \
@@ -10,4 +10,4 @@ cmake --build "$1" --target sharpsweep "${TESTS[@]/%/_test}" >"$1/build.log" 2>&
     { grep -m 20 -E 'error|FAILED' "$1/build.log"; exit 1; }
 export UBSAN_OPTIONS=print_stacktrace=1
 PATTERN=$(IFS='|'; echo "${TESTS[*]}")
-ctest --test-dir "$1" --output-on-failure --no-tests=error -R "^($PATTERN|cli|file)_test\$"
+ctest --test-dir "$1" --output-on-failure --no-tests=error -R "^($PATTERN|file)_test\$"

@@ -99,7 +99,6 @@ ExitCode bench_command(double seconds) {
   std::printf("one core: 10^9 normals/s of the bare generator; 10^9 updates/s (networks x "
               "coordinates x layers x steps)\n\n");
   std::printf("%-11s %6s %9s %16s %16s\n", "", "depth", "bare", "bundle 1", "bundle chosen");
-  const std::size_t sets = cpu::available_kernels().size();
   for (const cpu::Kernels* kernels : cpu::available_kernels()) {
     for (const int depth : {2, 3, 4, 8}) {
       const double bare = bare_generator_rate(*kernels, seconds);
@@ -124,7 +123,7 @@ ExitCode bench_command(double seconds) {
               "the engine is %.0f times as fast (bundle 1)\n",
               plain / 1e9, single / plain);
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
-  if (cores > 1 && sets > 0) {
+  if (cores > 1) {
     CpuOptions all = one;
     all.threads = cores;
     const double together = engine_rate(2, all, 2 * seconds);

@@ -52,7 +52,8 @@ void ProgressMeter::show(double seconds, bool terminal) const {
   const double done = progress_.updates.load();
   const double fraction = std::min(1.0, done / total_);
   const double rate = done / seconds;
-  const std::string left = rate > 0 ? human_seconds((total_ - done) / rate) + " left" : "starting";
+  const std::string left =
+      rate > 0 ? human_seconds(std::max(0.0, total_ - done) / rate) + " left" : "starting";
   const std::string speed = human(rate, "updates/s");
   if (terminal) {
     constexpr int kWidth = 30;

@@ -148,6 +148,24 @@ void check_shapes(Backend& gpu) {
   Sweep projected = grid(3, 2, 300);
   projected.projection_radius = 9;
   compare_with_cpu(projected, gpu, "projected networks of 300 coordinates");
+  for (const Precision precision : {Precision::f32, Precision::f64}) {
+    // Several slices, cut inside tail groups by the record; a target of zero; a tail of its own.
+    Sweep slices = grid(3, 13, 700);
+    slices.precision = precision;
+    slices.steps = 1511;
+    slices.tail_average = 0.3;
+    slices.record = 9;
+    slices.target[5] = 0;
+    slices.step_size = {1e-4};
+    compare_with_cpu(slices, gpu, "several slices with path and tail");
+    Sweep whole = grid(2, 9, 50);
+    whole.precision = precision;
+    whole.steps = 1203;
+    whole.tail_average = 1;
+    whole.projection_radius = 5;
+    whole.schedule = {Schedule::Kind::robbins_monro, 100, 1};
+    compare_with_cpu(whole, gpu, "projected networks in shared blocks, the tail being the run");
+  }
   Sweep diverging = grid(4, 4, 40);
   diverging.step_size = {0.9};
   diverging.steps = 3000;

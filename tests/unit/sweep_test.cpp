@@ -501,5 +501,22 @@ TEST(PairwiseSum, IsTheButterflysTree) {
   EXPECT_GT(differs_from_left_to_right, 20);
 }
 
+/// With independent streams no two configurations share a key; with shared ones all do.
+TEST(NoiseStreams, IndependentKeysDiffer) {
+  const std::string grid = "depth = \"range(1,16)\"\neta = [0.3, 0.4]\nstep_size = [0.01, 0.02]\n"
+                           "init = [\"balanced(1)\", \"gaussian(1)\", \"zero_last(1)\", "
+                           "\"unbalanced(1,1)\", \"unbalanced(1,2)\", \"balanced(2)\"]\n";
+  for (const bool independent : {false, true}) {
+    const Sweep sweep = test::sweep_of(grid + (independent ? "noise_streams = independent" : ""));
+
+    std::set<std::uint64_t> keys;
+    for (std::size_t i = 0; i < sweep.configurations(); ++i) {
+      keys.insert(sweep.configuration(i).key);
+    }
+
+    EXPECT_EQ(keys.size(), independent ? sweep.configurations() : 1u);
+  }
+}
+
 } // namespace
 } // namespace sharpsweep
