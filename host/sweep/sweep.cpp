@@ -116,7 +116,7 @@ void check_coordinates(const Sweep& sweep) {
   std::vector<std::pair<std::uint32_t, double>> words;
   for (const double target : sweep.target) {
     if (std::fabs(target) > std::numeric_limits<float>::max()) {
-      throw UsageError("target: " + format_number(target) + " is beyond the range of a float");
+      throw UsageError("target: " + format_number(target) + " is outside the range of a float");
     }
     words.emplace_back(coordinate_word(target), target);
   }

@@ -88,7 +88,7 @@ BAD_SWEEP_FILES = {
     "record = 10\nsteps = 5": r"^record: 10 times do not fit into 5 steps",
     "record = 100001": r"^record: '100001' is not an integer",
     'depth = [1, 2]\ntarget_unit = "threshold"': r"^target_unit: depth 1 has no threshold",
-    "target = 1e39": r"^target: .*outside the range of its precision",
+    "target = 1e39": r"^target: .*outside the range of a float",
     # NaN and infinities
     **{f"{key} = {value}": rf"^{key}: '{value}' is not (a finite|an integer|a number)"
        for key in ("eta", "target", "step_size", "steps", "survival_level", "projection_radius")
