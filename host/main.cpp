@@ -106,7 +106,7 @@ std::string command_sentence(const CLI::App& app, const std::string& word) {
 
 /// An option that takes one of a few words.
 void add_choice(CLI::App& command, const std::string& name, std::string& value,
-                std::vector<std::string_view> choices, const std::string& help) {
+                const std::vector<std::string_view>& choices, const std::string& help) {
   std::string form;
   for (const auto choice : choices) form += (form.empty() ? "" : " | ") + std::string(choice);
   command
