@@ -22,8 +22,13 @@ struct Progress {
 };
 
 /// Receives finished units, one call at a time, in any order. `index` is the unit's place in the
-/// span that was handed to train().
+/// span that was handed to train(). Of a unit with earlier seeds, `cells` and `path` cover all its
+/// seeds, `outcomes` and `weights` those that were trained.
 using Sink = std::function<void(std::size_t index, UnitResult&& result)>;
+
+/// Tells `cells` and `path` of a unit's earlier seeds; called from any thread, for units that have
+/// some.
+using Earlier = std::function<UnitResult(std::size_t index)>;
 
 class Backend {
 public:
@@ -32,8 +37,9 @@ public:
   virtual std::string device() const = 0; ///< what it runs on, in words
   /// Trains the units. Returns early, without error, when `progress.stop` is set. Throws
   /// DeviceError when a device fails, and what the sink throws.
+  /// \param earlier  may be empty when no unit has earlier seeds
   virtual void train(const Sweep& sweep, std::span<const WorkUnit> units, const Sink& sink,
-                     Progress& progress) = 0;
+                     Progress& progress, const Earlier& earlier) = 0;
   /// Bytes of memory that train() will take for this sweep beyond its results.
   virtual double working_memory(const Sweep& sweep) const = 0;
 };

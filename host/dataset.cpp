@@ -26,6 +26,21 @@ const Variable* Dataset::find(const std::string& name) const {
   return nullptr;
 }
 
+const std::string* Dataset::text(const std::string& name) const {
+  for (const auto& [key, value] : attributes) {
+    if (key == name) return std::get_if<std::string>(&value);
+  }
+  return nullptr;
+}
+
+std::int64_t Dataset::integer(const std::string& name, std::int64_t otherwise) const {
+  for (const auto& [key, value] : attributes) {
+    const auto* numbers = std::get_if<std::vector<std::int64_t>>(&value);
+    if (key == name && numbers && !numbers->empty()) return numbers->front();
+  }
+  return otherwise;
+}
+
 std::size_t Dataset::extent(const std::string& dimension) const {
   for (const Variable& coordinate : coordinates) {
     if (coordinate.name == dimension) return value_count(coordinate);

@@ -29,17 +29,23 @@ struct Dataset {
   std::vector<Variable> coordinates;
   std::vector<Variable> variables;
   std::vector<Attribute> attributes;
+  /// Groups within this one, by name; their dimensions are their own.
+  std::vector<std::pair<std::string, Dataset>> groups;
 
   /// Throws FileError when there is no such dimension.
   std::size_t extent(const std::string& dimension) const;
   const Variable* find(const std::string& name) const;
+  /// The text of a root attribute, or null.
+  const std::string* text(const std::string& name) const;
+  /// The first integer of a root attribute, or `otherwise`.
+  std::int64_t integer(const std::string& name, std::int64_t otherwise) const;
 };
 
 /// The number of values of a variable, and their bytes as they go into the file.
 std::size_t value_count(const Variable& variable);
 std::pair<const void*, std::size_t> value_bytes(const Variable& variable);
 
-/// SHA-256 over the bytes of all result variables: for each coordinate and each result, in file
+/// SHA-256 over the bytes of all result variables, groups left out: for each coordinate and each result, in file
 /// order, its name, a zero byte, and its values (little-endian, as stored).
 std::string digest(const Dataset& dataset);
 

@@ -3,15 +3,12 @@
 #include <algorithm>
 #include <fstream>
 #include <limits>
+#include <mutex>
 
 #include "sharpsweep/sweep/errors.hpp"
 
 namespace sharpsweep {
 namespace {
-
-std::size_t deepest(const Sweep& sweep) {
-  return static_cast<std::size_t>(*std::max_element(sweep.depth.begin(), sweep.depth.end()));
-}
 
 std::string gibibytes(double bytes) {
   char text[32];
@@ -20,60 +17,6 @@ std::string gibibytes(double bytes) {
 }
 
 } // namespace
-
-Results::Results(const Sweep& sweep) : cells(sweep.cells()), blocks(seed_blocks(sweep)) {
-  constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-  state.resize(cells * blocks);
-  path.resize(cells * blocks * sweep.record);
-  if (sweep.save != Save::mean) seed_value.resize(kOrderParameters * cells * sweep.seeds, kMissing);
-  if (sweep.save == Save::weights) weight.resize(cells * sweep.seeds * deepest(sweep), kMissing);
-}
-
-void Results::take(const Sweep& sweep, const WorkUnit& unit, const UnitResult& result) {
-  const std::size_t coordinates = sweep.target.size();
-  const std::size_t block = seed_block_of(sweep, unit.first_seed);
-  const std::size_t first_cell = unit.first_configuration * coordinates;
-  const std::size_t unit_cells = unit.configurations * coordinates;
-  const auto at = [](auto& list, std::size_t i) {
-    return list.begin() + static_cast<std::ptrdiff_t>(i);
-  };
-  std::copy(result.cells.begin(), result.cells.end(), at(state, block * cells + first_cell));
-  for (std::size_t time = 0; time < sweep.record; ++time) {
-    std::copy_n(at(result.path, time * unit_cells), unit_cells,
-                at(path, (block * sweep.record + time) * cells + first_cell));
-  }
-  const auto depth = static_cast<std::size_t>(sweep.configuration(unit.first_configuration).depth);
-  const std::size_t layers = deepest(sweep);
-  const std::size_t first_seed = unit.first_seed - sweep.first_seed;
-  for (std::size_t i = 0; i < result.outcomes.size(); ++i) {
-    // outcomes are [configuration][seed][target]
-    const std::size_t target = i % coordinates, seed = i / coordinates % unit.seeds;
-    const std::size_t cell = first_cell + i / coordinates / unit.seeds * coordinates + target;
-    const std::size_t network = cell * sweep.seeds + first_seed + seed;
-    const Outcome& outcome = result.outcomes[i];
-    for (std::size_t x = 0; x < kOrderParameters && outcome.finished; ++x) {
-      seed_value[x * cells * sweep.seeds + network] = outcome.value[x];
-    }
-    if (!result.weights.empty()) {
-      std::copy_n(at(result.weights, i * depth), depth, at(weight, network * layers));
-    }
-  }
-}
-
-double result_memory(const Sweep& sweep) {
-  const double cells =
-      static_cast<double>(sweep.configurations()) * static_cast<double>(sweep.target.size());
-  const double states = static_cast<double>(seed_blocks(sweep)) * (1.0 + sweep.record);
-  double bytes = cells * states * sizeof(CellState);
-  bytes += cells * 8 * (3 * kOrderParameters + 5 + 2.0 * kOrderParameters * sweep.record);
-  if (sweep.save != Save::mean) bytes += 2 * cells * sweep.seeds * 8 * kOrderParameters;
-  if (sweep.save == Save::weights) {
-    bytes += 2 * cells * sweep.seeds * 8 * static_cast<double>(deepest(sweep));
-  }
-  // Bit planes of the bootstrap's multiplicities: up to five, one bit a seed and replicate.
-  bytes += 400.0 * 5 / 8 * sweep.seeds;
-  return bytes + static_cast<double>(count_work_units(sweep)) * sizeof(WorkUnit);
-}
 
 double available_memory() {
   double available = std::numeric_limits<double>::infinity();
@@ -99,18 +42,42 @@ void require_memory(const Sweep& sweep, const Backend& backend) {
                    gibibytes(available) + " are free; use fewer targets, etas or record times");
 }
 
+void train_work(const Sweep& sweep, const std::vector<Work>& work, Results& results,
+                Backend& backend, Progress& progress, const Keep& keep) {
+  std::size_t delivered = 0;
+  for (const Work& piece : work) {
+    const Placement place(piece.sweep, sweep);
+    std::mutex mutex; // `earlier` is asked from any thread while the sink takes results
+    const auto earlier_of = [&](std::size_t index) {
+      const WorkUnit& unit = piece.units[index];
+      return results.extract(sweep, piece.sweep, place, unit, unit.earlier_seeds);
+    };
+    backend.train(
+        piece.sweep, piece.units,
+        [&](std::size_t index, UnitResult&& result) {
+          const std::lock_guard lock(mutex);
+          const WorkUnit& unit = piece.units[index];
+          // A device that failed may have handed it over before another one trained it again.
+          if (results.has(sweep, place, unit)) return;
+          if (unit.earlier_seeds > 0) {
+            complete_networks(piece.sweep, unit, earlier_of(index), result);
+          }
+          results.take(sweep, piece.sweep, place, unit, result);
+          if (keep) keep(piece.sweep, unit, std::move(result));
+          ++delivered;
+        },
+        progress,
+        [&](std::size_t index) {
+          const std::lock_guard lock(mutex);
+          return earlier_of(index);
+        });
+  }
+  if (delivered < count_units(work)) throw Interrupted("interrupted");
+}
+
 Results run_sweep(const Sweep& sweep, Backend& backend, Progress& progress) {
   Results results(sweep);
-  const std::vector<WorkUnit> units = plan_work_units(sweep);
-  std::size_t delivered = 0;
-  backend.train(
-      sweep, units,
-      [&](std::size_t index, UnitResult&& result) {
-        results.take(sweep, units[index], result);
-        ++delivered;
-      },
-      progress);
-  if (delivered < units.size()) throw Interrupted("interrupted");
+  train_work(sweep, missing_work(sweep, results.done), results, backend, progress, {});
   return results;
 }
 

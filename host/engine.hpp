@@ -1,36 +1,30 @@
 /// \file
-/// Runs a sweep on a backend and keeps the reduced results of all its units.
+/// Trains work units on a backend and takes their results.
 #pragma once
 
 #include <functional>
 #include <vector>
 
 #include "host/backend.hpp"
+#include "host/results.hpp"
 
 namespace sharpsweep {
 
-/// The reduced results of a whole sweep. A cell is [configuration][target].
-struct Results {
-  explicit Results(const Sweep& sweep);
-
-  std::size_t cells = 0;
-  std::uint32_t blocks = 0;
-  std::vector<CellState> state;   ///< [seed block][cell]
-  std::vector<CellState> path;    ///< [seed block][record time][cell]
-  std::vector<double> seed_value; ///< [order parameter][cell][seed] with save = seeds or weights
-  std::vector<double> weight;     ///< [cell][seed][layer], layers to the deepest; save = weights
-
-  void take(const Sweep& sweep, const WorkUnit& unit, const UnitResult& result);
-};
-
-/// Bytes that the results of a sweep take in memory, the arrays of the output file included.
-double result_memory(const Sweep& sweep);
 /// Bytes of memory free for this process.
 double available_memory();
 /// Throws UsageError, saying how large, when the sweep does not fit into memory.
 void require_memory(const Sweep& sweep, const Backend& backend);
 
-/// Trains all work units. Throws Interrupted when `progress.stop` was set from outside.
+/// Receives each finished unit of `sweep` with its results, complete from the block's first seed
+/// on; one call at a time.
+using Keep = std::function<void(const Sweep& sweep, const WorkUnit& unit, UnitResult&& result)>;
+
+/// Trains work of a sweep and takes its results. Throws Interrupted when `progress.stop` was set
+/// before the end. \param keep  may be empty
+void train_work(const Sweep& sweep, const std::vector<Work>& work, Results& results,
+                Backend& backend, Progress& progress, const Keep& keep);
+
+/// Trains a whole sweep. Throws Interrupted as train_work does.
 Results run_sweep(const Sweep& sweep, Backend& backend, Progress& progress);
 
 } // namespace sharpsweep

@@ -64,7 +64,7 @@ public:
   }
 
   void train(const Sweep& sweep, std::span<const WorkUnit> units, const Sink& sink,
-             Progress& progress) override {
+             Progress& progress, const Earlier& earlier) override {
     const std::vector<Batch> batches = plan(sweep, units);
     std::mutex mutex;
     std::condition_variable changed;
@@ -96,7 +96,7 @@ public:
         bool device_failed = false;
         try {
           check(cudaSetDevice(device), "be selected");
-          train_batch(sweep, units, batches[batch], deliver, progress);
+          train_batch(sweep, units, batches[batch], deliver, progress, earlier);
         } catch (const DeviceError&) {
           thrown = std::current_exception();
           device_failed = true;
@@ -146,8 +146,8 @@ private:
     for (std::size_t u = 0; u < units.size();) {
       const WorkUnit& first = units[u];
       const int depth = sweep.configuration(first.first_configuration).depth;
-      const double bytes = device_bytes_per_configuration(sweep, depth, first.seeds);
-      const double lanes = static_cast<double>(sweep.target.size()) * first.seeds;
+      const double bytes = device_bytes_per_configuration(sweep, depth, first.trained_seeds());
+      const double lanes = static_cast<double>(sweep.target.size()) * first.trained_seeds();
       const double share = std::ceil(static_cast<double>(sweep.configurations_per_depth()) /
                                      (kStreams * static_cast<double>(names_.size())));
       const double least = static_cast<double>(first.configurations); // a unit is not cut

@@ -40,7 +40,7 @@ struct View {
   const ConfigurationData* configurations;
   const double* target_values;     ///< [member][target]
   const std::uint32_t* coordinate; ///< [target], counter word 2
-  std::uint32_t lanes, coordinates, seeds, first_seed;
+  std::uint32_t lanes, coordinates, seeds, first_seed; // those to train
   int depth;
 };
 
@@ -104,7 +104,7 @@ struct ReduceSeeds {
   __device__ void operator()(std::size_t cell) const {
     const Outcome* first =
         view.outcomes + cell / view.coordinates * view.lanes + cell % view.coordinates;
-    CellState state;
+    CellState state = view.cells[cell]; // of the earlier seeds
     for (std::uint32_t s = 0; s < view.seeds; ++s) {
       state.push(first[std::size_t{s} * view.coordinates], (view.first_seed + s) % kSeedBlock,
                  survival_level);
@@ -127,7 +127,7 @@ public:
       : sweep_(sweep), progress_(progress), unit_(units[batch.first_unit]),
         members_(static_cast<std::uint32_t>(batch.configurations)),
         coordinates_(static_cast<std::uint32_t>(sweep.target.size())),
-        lanes_(unit_.seeds * coordinates_) {
+        lanes_(unit_.trained_seeds() * coordinates_) {
     std::vector<ConfigurationData> data;
     std::vector<MemberParameters<T>> parameters;
     std::vector<T> targets;
@@ -161,8 +161,9 @@ public:
     check(cudaGetLastError(), "start the networks");
   }
 
-  /// False when stopped.
-  bool run(std::vector<std::vector<CellState>>& path) {
+  /// False when stopped. \param earlier  states of the earlier seeds, or empty: [time][cell]
+  bool run(std::vector<std::vector<CellState>>& path,
+           const std::vector<std::vector<CellState>>& earlier) {
     const std::vector<std::uint64_t> record_steps = sweep_.record_steps();
     const std::uint64_t tail = sweep_.first_tail_step();
     std::size_t next_record = 0;
@@ -185,7 +186,7 @@ public:
       step = end;
       if (next_record < record_steps.size() && step == record_steps[next_record]) {
         find_outcomes(0);
-        path.push_back(reduce());
+        path.push_back(reduce(earlier.empty() ? std::vector<CellState>{} : earlier[next_record]));
         ++next_record;
       }
     }
@@ -193,7 +194,10 @@ public:
     return true;
   }
 
-  std::vector<CellState> reduce() {
+  /// \param earlier  the cells' states of the earlier seeds; empty: there are none
+  std::vector<CellState> reduce(std::vector<CellState> earlier) {
+    earlier.resize(cells_.size());
+    cells_ = {earlier, stream_};
     for_each(cells_.size(), ReduceSeeds<T>{view(), sweep_.survival_level});
     check(cudaGetLastError(), "reduce over seeds");
     return cells_.download();
@@ -239,7 +243,7 @@ private:
   View<T> view() const {
     return {weights_.data(),        tail_.data(),          outcomes_.data(),   cells_.data(),
             configurations_.data(), target_values_.data(), coordinate_.data(), lanes_,
-            coordinates_,           unit_.seeds,           unit_.first_seed,   depth_};
+            coordinates_,           unit_.trained_seeds(), unit_.first_trained_seed(), depth_};
   }
 
   template <class Functor>
@@ -282,7 +286,7 @@ private:
     slice.first_step = begin;
     slice.total_steps = sweep_.steps;
     slice.steps = static_cast<std::uint32_t>(end - begin);
-    slice.first_seed = unit_.first_seed;
+    slice.first_seed = unit_.first_trained_seed();
     slice.coordinates = coordinates_;
     slice.lanes = lanes_;
     slice.noisy = sweep_.noise == Noise::gaussian;
@@ -355,13 +359,36 @@ private:
   DeviceArray<CellState> cells_;
 };
 
+/// The states of the earlier seeds of a batch's units, one after the other; empty when its units
+/// have none.
+struct EarlierStates {
+  EarlierStates(const Sweep& sweep, std::span<const WorkUnit> units, const Batch& batch,
+                const Earlier& earlier) {
+    if (units[batch.first_unit].earlier_seeds == 0) return;
+    path.resize(sweep.record);
+    for (std::size_t u = batch.first_unit; u < batch.first_unit + batch.units; ++u) {
+      const UnitResult unit = earlier(u);
+      cells.insert(cells.end(), unit.cells.begin(), unit.cells.end());
+      for (std::size_t time = 0; time < path.size(); ++time) {
+        const auto first =
+            unit.path.begin() + static_cast<std::ptrdiff_t>(time * unit.cells.size());
+        path[time].insert(path[time].end(), first,
+                          first + static_cast<std::ptrdiff_t>(unit.cells.size()));
+      }
+    }
+  }
+  std::vector<CellState> cells;
+  std::vector<std::vector<CellState>> path; ///< [time][cell]
+};
+
 template <class T>
 void train_batch_as(const Sweep& sweep, std::span<const WorkUnit> units, const Batch& batch,
-                    const Sink& deliver, Progress& progress) {
+                    const Sink& deliver, Progress& progress, const Earlier& earlier) {
+  const EarlierStates before(sweep, units, batch, earlier);
   BatchTrainer<T> trainer(sweep, units, batch, progress);
   std::vector<std::vector<CellState>> path;
-  if (!trainer.run(path)) return;
-  const std::vector<CellState> cells = trainer.reduce();
+  if (!trainer.run(path, before.path)) return;
+  const std::vector<CellState> cells = trainer.reduce(before.cells);
   progress.diverged.fetch_add(trainer.count_diverged());
   std::vector<Outcome> outcomes;
   std::vector<double> weights;
@@ -404,11 +431,11 @@ double device_bytes_per_configuration(const Sweep& sweep, int depth, std::uint32
 }
 
 void train_batch(const Sweep& sweep, std::span<const WorkUnit> units, const Batch& batch,
-                 const Sink& deliver, Progress& progress) {
+                 const Sink& deliver, Progress& progress, const Earlier& earlier) {
   if (sweep.precision == Precision::f32) {
-    train_batch_as<float>(sweep, units, batch, deliver, progress);
+    train_batch_as<float>(sweep, units, batch, deliver, progress, earlier);
   } else {
-    train_batch_as<double>(sweep, units, batch, deliver, progress);
+    train_batch_as<double>(sweep, units, batch, deliver, progress, earlier);
   }
 }
 

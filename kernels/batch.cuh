@@ -21,8 +21,8 @@ struct Batch {
 double device_bytes_per_configuration(const Sweep& sweep, int depth, std::uint32_t seeds);
 
 /// Trains a batch on the current device and hands its units to `deliver(unit index, result)`.
-/// Returns early when `progress.stop` is set. Throws DeviceError.
+/// Returns early when `progress.stop` is set. Throws DeviceError. \param earlier  see Earlier
 void train_batch(const Sweep& sweep, std::span<const WorkUnit> units, const Batch& batch,
-                 const Sink& deliver, Progress& progress);
+                 const Sink& deliver, Progress& progress, const Earlier& earlier);
 
 } // namespace sharpsweep::cuda

@@ -4,7 +4,9 @@
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <exception>
 #include <limits>
+#include <mutex>
 #include <thread>
 
 #include "host/analysis/threshold.hpp"
@@ -42,17 +44,29 @@ std::vector<T> converted(const From& from) {
   return {from.begin(), from.end()};
 }
 
-/// Calls work(i) for i < n on all cores; work must write to places of its own.
+/// Calls work(i) for i < n on all cores; work must write to places of its own. Throws what it
+/// throws first.
 template <class Work>
 void parallel_for(std::size_t n, Work work) {
   std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  std::exception_ptr failure;
   const auto loop = [&] {
-    for (std::size_t i = next++; i < n; i = next++) work(i);
+    try {
+      for (std::size_t i = next++; i < n; i = next++) work(i);
+    } catch (...) {
+      next = n;
+      const std::lock_guard lock(mutex);
+      if (!failure) failure = std::current_exception();
+    }
   };
-  std::vector<std::jthread> pool;
-  const std::size_t threads = std::max(1u, std::thread::hardware_concurrency());
-  for (std::size_t i = 1; i < std::min(threads, n); ++i) pool.emplace_back(loop);
-  loop();
+  {
+    std::vector<std::jthread> pool;
+    const std::size_t threads = std::max(1u, std::thread::hardware_concurrency());
+    for (std::size_t i = 1; i < std::min(threads, n); ++i) pool.emplace_back(loop);
+    loop();
+  }
+  if (failure) std::rethrow_exception(failure);
 }
 
 void add_coordinates(const Sweep& sweep, Dataset& data) {
@@ -160,8 +174,19 @@ void add_order_parameters(const Sweep& sweep, const Results& results, Dataset& d
   }
   std::vector<double> survival, diverged;
   std::vector<std::int64_t> finished;
+  std::vector<std::uint8_t> status;
   const double seeds = sweep.seeds;
   for (std::size_t cell = 0; cell < results.cells; ++cell) {
+    status.push_back(results.complete(sweep, cell) ? 1 : 0);
+    if (status.back() == 0) {
+      for (std::size_t x = 0; x < kOrderParameters; ++x) {
+        mean[x][cell] = deviation[x][cell] = kNone;
+      }
+      survival.push_back(kNone);
+      diverged.push_back(kNone);
+      finished.push_back(0);
+      continue;
+    }
     double m[kOrderParameters], d[kOrderParameters];
     merge_blocks(&results.state[cell], results.cells, results.blocks, m, d);
     for (std::size_t x = 0; x < kOrderParameters; ++x) {
@@ -196,7 +221,7 @@ void add_order_parameters(const Sweep& sweep, const Results& results, Dataset& d
   data.variables.push_back(
       {"status",
        kCellDimensions,
-       std::vector<std::uint8_t>(results.cells, 1),
+       std::move(status),
        "1",
        "state of the cell",
        {{"flag_values", std::vector<std::int64_t>{0, 1}}, {"flag_meanings", "missing done"}}});
@@ -239,7 +264,7 @@ double gaussian_threshold(const Sweep& sweep, const Configuration& c,
       masks[t] |= std::uint64_t{alive} << s;
     }
   }
-  return estimate_threshold(magnitudes, masks, seeds, Bootstrap(sweep.base_seed, 0, seeds)).value;
+  return threshold_value(magnitudes, masks, seeds);
 }
 
 /// Thresholds, measured and predicted, of every configuration.
@@ -251,6 +276,9 @@ public:
     for (auto& column : columns_) column.resize(sweep.configurations(), kNone);
     basins_.resize(sweep.configurations());
     parallel_for(sweep.configurations(), [this](std::size_t i) { fill(i); });
+    for (std::size_t i = 0; i < sweep.configurations(); ++i) {
+      columns_[predicted][i] = columns_[predicted][first_step_size(i)];
+    }
   }
 
   const Basins& basins(std::size_t configuration) const { return basins_[configuration]; }
@@ -274,6 +302,14 @@ public:
 private:
   enum Column : std::size_t { value, low, high, predicted, existence, basin, maxwell, kColumns };
 
+  /// The configuration that differs from this one at most by having the first step size, and the
+  /// same prediction: theory knows no step size. A Gaussian start of its own noise stream is its own.
+  std::size_t first_step_size(std::size_t index) const {
+    if (sweep_.noise_streams == NoiseStreams::independent) return index;
+    const std::size_t etas = sweep_.eta.size(), steps = sweep_.step_size.size();
+    return index / (etas * steps) * (etas * steps) + index % etas;
+  }
+
   /// With noise, two layers leave the zero state towards either sign.
   bool sign_matters(const Configuration& c) const {
     return c.depth > 2 || sweep_.noise == Noise::none;
@@ -289,7 +325,6 @@ private:
 
   void fill(std::size_t index) {
     const Configuration c = sweep_.configuration(index);
-    // Theory does not know the step size: the first of its axis stands for all.
     const bool any_negative =
         std::any_of(sweep_.target.begin(), sweep_.target.end(), [](double t) { return t < 0; });
     Basins& b = basins_[index];
@@ -310,28 +345,40 @@ private:
       kept.push_back(t);
     }
     if (c.depth < 2) return;
+    measure(index, magnitudes, kept);
+    const bool all_negative =
+        std::all_of(kept.begin(), kept.end(), [&](std::size_t t) { return sweep_.target[t] < 0; });
+    const double own_basin = all_negative ? b.negative : b.positive;
+    if (first_step_size(index) == index) {
+      const double level =
+          c.init.kind == ssam::Init::Kind::gaussian
+              ? gaussian_threshold(sweep_, c, magnitudes)
+              : theory::level_threshold(c.eta, c.depth, own_basin, sweep_.survival_level);
+      columns_[predicted][index] = std::isfinite(level) ? level : kNone;
+    }
+    columns_[existence][index] = theory::existence_threshold(c.eta, c.depth);
+    columns_[basin][index] = std::isfinite(own_basin) ? own_basin : kNone;
+    columns_[maxwell][index] = theory::maxwell_threshold(c.eta, c.depth);
+  }
+
+  /// The measured threshold and its interval over the targets `kept`.
+  void measure(std::size_t index, const std::vector<double>& magnitudes,
+               const std::vector<std::size_t>& kept) {
+    const std::size_t first = index * sweep_.target.size();
     std::vector<std::uint64_t> masks;
     for (std::uint32_t block = 0; block < results_.blocks; ++block) {
       for (const std::size_t t : kept) {
-        masks.push_back(
-            results_.state[block * results_.cells + index * sweep_.target.size() + t].survivors);
+        masks.push_back(results_.state[block * results_.cells + first + t].survivors);
       }
     }
+    const bool complete = std::all_of(kept.begin(), kept.end(), [&](std::size_t t) {
+      return results_.complete(sweep_, first + t);
+    });
+    if (!complete) return;
     const Threshold measured = estimate_threshold(magnitudes, masks, sweep_.seeds, bootstrap_);
     columns_[value][index] = measured.value;
     columns_[low][index] = measured.low;
     columns_[high][index] = measured.high;
-    const bool all_negative =
-        std::all_of(kept.begin(), kept.end(), [&](std::size_t t) { return sweep_.target[t] < 0; });
-    const double own_basin = all_negative ? b.negative : b.positive;
-    const double level =
-        c.init.kind == ssam::Init::Kind::gaussian
-            ? gaussian_threshold(sweep_, c, std::vector<double>(magnitudes))
-            : theory::level_threshold(c.eta, c.depth, own_basin, sweep_.survival_level);
-    columns_[predicted][index] = std::isfinite(level) ? level : kNone;
-    columns_[existence][index] = theory::existence_threshold(c.eta, c.depth);
-    columns_[basin][index] = std::isfinite(own_basin) ? own_basin : kNone;
-    columns_[maxwell][index] = theory::maxwell_threshold(c.eta, c.depth);
   }
 
   const Sweep& sweep_;
@@ -383,7 +430,9 @@ void add_paths(const Sweep& sweep, const Results& results, Dataset& data) {
   for (std::size_t cell = 0; cell < results.cells; ++cell) {
     for (std::size_t time = 0; time < sweep.record; ++time) {
       double m[kOrderParameters], d[kOrderParameters];
-      merge_blocks(&results.path[time * results.cells + cell], results.cells * sweep.record,
+      std::fill(m, std::end(m), kNone);
+      std::fill(d, std::end(d), kNone);
+      if (results.complete(sweep, cell)) merge_blocks(&results.path[time * results.cells + cell], results.cells * sweep.record,
                    results.blocks, m, d);
       for (std::size_t x = 0; x < kOrderParameters; ++x) {
         mean[x][cell * sweep.record + time] = m[x];

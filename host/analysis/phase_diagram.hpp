@@ -2,8 +2,10 @@
 /// Turns the reduced results of a sweep into the labelled arrays of the output file, with theory.
 #pragma once
 
+#include <span>
+
 #include "host/dataset.hpp"
-#include "host/engine.hpp"
+#include "host/results.hpp"
 
 namespace sharpsweep {
 

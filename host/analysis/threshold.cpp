@@ -83,47 +83,76 @@ std::uint32_t Bootstrap::count(std::uint32_t replicate, const std::uint64_t* mas
   return total;
 }
 
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+double finite_or_none(double value) { return std::isfinite(value) ? value : kNone; }
+
+/// The survival curve of one configuration over ascending |target|, equal ones pooled.
+class SurvivalCurve {
+public:
+  SurvivalCurve(std::span<const double> magnitudes, std::uint32_t seeds)
+      : magnitudes_(magnitudes), seeds_(seeds), order_(magnitudes.size()) {
+    std::iota(order_.begin(), order_.end(), 0);
+    std::stable_sort(order_.begin(), order_.end(),
+                     [&](std::size_t a, std::size_t b) { return magnitudes[a] < magnitudes[b]; });
+    for (const std::size_t t : order_) {
+      if (x_.empty() || magnitudes[t] != x_.back()) {
+        x_.push_back(magnitudes[t]);
+        weight_.push_back(0);
+      }
+      weight_.back() += 1;
+    }
+  }
+
+  /// Where it crosses one half. \param survivors_of  number of survivors of target t
+  template <class Survivors>
+  double crossing(Survivors survivors_of) {
+    survivors_.assign(x_.size(), 0);
+    std::size_t pool = 0;
+    for (const std::size_t t : order_) {
+      if (magnitudes_[t] != x_[pool]) ++pool;
+      survivors_[pool] += survivors_of(t);
+    }
+    for (std::size_t i = 0; i < x_.size(); ++i) survivors_[i] = survivors_[i] / weight_[i];
+    return half_crossing(x_, survivors_, weight_, 0.5 * seeds_);
+  }
+
+  double measured(std::span<const std::uint64_t> masks) {
+    const std::size_t targets = magnitudes_.size();
+    return crossing([&](std::size_t t) {
+      double count = 0;
+      for (std::size_t i = t; i < masks.size(); i += targets) count += std::popcount(masks[i]);
+      return count;
+    });
+  }
+
+private:
+  std::span<const double> magnitudes_;
+  std::uint32_t seeds_;
+  std::vector<std::size_t> order_;
+  std::vector<double> x_, survivors_, weight_;
+};
+
+} // namespace
+
+double threshold_value(std::span<const double> magnitudes, std::span<const std::uint64_t> masks,
+                       std::uint32_t seeds) {
+  return finite_or_none(SurvivalCurve(magnitudes, seeds).measured(masks));
+}
+
 Threshold estimate_threshold(std::span<const double> magnitudes,
                              std::span<const std::uint64_t> masks, std::uint32_t seeds,
                              const Bootstrap& bootstrap) {
-  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-  const std::size_t targets = magnitudes.size();
-  std::vector<std::size_t> order(targets);
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return magnitudes[a] < magnitudes[b]; });
-  std::vector<double> x, survivors, weight;
-  for (const std::size_t t : order) {
-    if (x.empty() || magnitudes[t] != x.back()) {
-      x.push_back(magnitudes[t]);
-      weight.push_back(0);
-    }
-    weight.back() += 1;
-  }
-  const auto crossing = [&](auto survivors_of) {
-    survivors.assign(x.size(), 0);
-    std::size_t pool = 0;
-    for (std::size_t i = 0; i < targets; ++i) {
-      if (magnitudes[order[i]] != x[pool]) ++pool;
-      survivors[pool] += survivors_of(order[i]);
-    }
-    for (std::size_t i = 0; i < x.size(); ++i) survivors[i] = survivors[i] / weight[i];
-    return half_crossing(x, survivors, weight, 0.5 * seeds);
-  };
-  const auto finite_or_none = [&](double value) { return std::isfinite(value) ? value : kNone; };
-
-  const double value = crossing([&](std::size_t t) {
-    double count = 0;
-    for (std::uint32_t b = 0; b < bootstrap.blocks(); ++b) {
-      count += std::popcount(masks[b * targets + t]);
-    }
-    return count;
-  });
+  SurvivalCurve curve(magnitudes, seeds);
+  const double value = curve.measured(masks);
   if (!std::isfinite(value)) return {kNone, kNone, kNone};
   std::vector<double> replicates;
   for (std::uint32_t r = 0; r < Bootstrap::kReplicates; ++r) {
-    replicates.push_back(crossing(
-        [&](std::size_t t) { return double{1} * bootstrap.count(r, &masks[t], targets); }));
+    replicates.push_back(curve.crossing([&](std::size_t t) {
+      return static_cast<double>(bootstrap.count(r, &masks[t], magnitudes.size()));
+    }));
   }
   std::sort(replicates.begin(), replicates.end());
   constexpr std::size_t kTail = Bootstrap::kReplicates / 40; // 2.5 %

@@ -30,6 +30,8 @@ public:
   std::uint32_t count(std::uint32_t replicate, const std::uint64_t* masks,
                       std::size_t stride) const;
   std::uint32_t blocks() const { return blocks_; }
+  /// Bytes that a bootstrap of so many seeds takes: a bit per bit of a seed's multiplicity.
+  static double memory(std::uint32_t seeds) { return kReplicates * 5.0 / 8 * seeds; }
 
 private:
   std::uint32_t blocks_ = 0;
@@ -42,6 +44,10 @@ struct Threshold {
   double low;   ///< 2.5 % quantile of the bootstrap; NaN when outside the swept targets
   double high;  ///< 97.5 %
 };
+
+/// The value alone, without its interval. Parameters as below.
+double threshold_value(std::span<const double> magnitudes, std::span<const std::uint64_t> masks,
+                       std::uint32_t seeds);
 
 /// \param magnitudes  |w*| of each target, in any order; equal ones are pooled
 /// \param masks       survivors: mask of block b, target t at masks[b * magnitudes.size() + t]

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "host/backend.hpp"
-#include "host/output/writer.hpp"
+#include "host/output/parts.hpp"
 #include "sharpsweep/sweep/errors.hpp"
 #include "sharpsweep/sweep/sweep.hpp"
 
@@ -23,16 +25,42 @@ std::unique_ptr<Backend> make_backend(const BackendOptions& options, std::string
 
 struct RunOptions {
   std::string output;
-  Overwrite overwrite = Overwrite::no;
+  Existing existing = Existing::refuse;
+  Shard shard;
+  std::vector<std::string> bases; ///< finished files to take over from
   bool quiet = false;
   std::string command_line; ///< for the file's history
   BackendOptions backend;
 };
 ExitCode run_command(const Sweep& sweep, const RunOptions& options);
 
+struct MergeOptions {
+  std::string output;
+  std::vector<std::string> inputs;
+  bool overwrite = false;
+  bool allow_incomplete = false;
+  bool quiet = false;
+  std::string command_line; ///< for the file's history
+};
+ExitCode merge_command(const MergeOptions& options);
+
+struct SlurmOptions {
+  std::string output;
+  std::uint32_t tasks = 1;
+  unsigned gpus_per_task = 1; ///< 0: train on the CPU
+  unsigned cpus_per_task = 4;
+  unsigned minutes = 60;
+  std::uint32_t array_limit = 0; ///< the site's largest array index; 0: asked at submission
+  std::string partition, account, memory;
+  std::vector<std::string> directives; ///< for sbatch, word for word
+  bool resume = false;                 ///< extend a finished output
+};
+ExitCode slurm_command(const Sweep& sweep, const SlurmOptions& options);
+
 enum class Format { text, json };
 ExitCode plan_command(const Sweep& sweep, const BackendOptions& backend, Format format);
 ExitCode info_command(const std::string& path, Format format);
+ExitCode status_command(const std::string& path, Format format);
 ExitCode verify_command(const std::string& path, std::size_t cells, const BackendOptions& backend);
 ExitCode models_command(const std::string& model);
 ExitCode bench_command(double seconds);

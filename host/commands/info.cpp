@@ -51,6 +51,17 @@ std::pair<std::size_t, std::size_t> completeness(const Dataset& data) {
   return {static_cast<std::size_t>(std::count(flags->begin(), flags->end(), 1)), flags->size()};
 }
 
+/// Work units that the file carries.
+std::size_t count_units(const Dataset& data) {
+  std::size_t count = 0;
+  for (const auto& [name, group] : data.groups) {
+    for (const Variable& axis : group.coordinates) {
+      if (axis.name == "unit") count += value_count(axis);
+    }
+  }
+  return count;
+}
+
 Json attribute_json(const Attribute& attribute) {
   return std::visit(
       [](const auto& value) -> Json {
@@ -67,17 +78,21 @@ Json attribute_json(const Attribute& attribute) {
 ExitCode info_command(const std::string& path, Format format) {
   const Dataset data = read_dataset(path);
   root_text(data, "sweep", path);
-  const std::string stored = root_text(data, "digest", path);
-  const bool intact = digest(data) == stored;
+  const bool shard = data.text("shard") != nullptr;
+  const bool intact = shard || digest(data) == root_text(data, "digest", path);
   const auto [done, cells] = completeness(data);
+  const std::size_t units = count_units(data);
   if (format == Format::json) {
     Json json;
     for (const Attribute& attribute : data.attributes) {
       json["attributes"][attribute.first] = attribute_json(attribute);
     }
-    json["digest_matches"] = intact;
-    json["cells"] = cells;
-    json["cells_done"] = done;
+    if (!shard) {
+      json["digest_matches"] = intact;
+      json["cells"] = cells;
+      json["cells_done"] = done;
+    }
+    json["work_units"] = units;
     for (const auto* list : {&data.coordinates, &data.variables}) {
       for (const Variable& variable : *list) {
         Json entry = {{"long_name", variable.long_name}, {"units", variable.units}};
@@ -100,13 +115,14 @@ ExitCode info_command(const std::string& path, Format format) {
                     static_cast<long long>(std::get<std::vector<std::int64_t>>(value).front()));
       }
     }
-    std::printf("  %-19s %zu of %zu cells done\n", "complete", done, cells);
-    std::printf("axes\n");
+    if (!shard) std::printf("  %-19s %zu of %zu cells done\n", "complete", done, cells);
+    std::printf("  %-19s %zu finished\n", "work units", units);
+    if (!shard) std::printf("axes\n");
     for (const Variable& axis : data.coordinates) {
       std::printf("  %-19s %zu values, %s   %s\n", axis.name.c_str(), value_count(axis),
                   range_text(axis).c_str(), axis.long_name.c_str());
     }
-    std::printf("variables\n");
+    if (!shard) std::printf("variables\n");
     for (const Variable& variable : data.variables) {
       std::printf("  %-23s (%s)  %s\n", variable.name.c_str(), shape_text(data, variable).c_str(),
                   range_text(variable).c_str());

@@ -1,23 +1,188 @@
 #include <chrono>
 #include <cstdio>
-#include <ctime>
+#include <filesystem>
 
-#include "host/analysis/phase_diagram.hpp"
+#include "host/assembly.hpp"
 #include "host/commands/commands.hpp"
 #include "host/commands/progress.hpp"
 #include "host/engine.hpp"
-#include "host/version.hpp"
+#include "host/output/output_file.hpp"
 
 namespace sharpsweep {
 namespace {
 
-std::string timestamp() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  char text[32] = "";
-  if (::gmtime_r(&now, &utc)) std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
-}
+/// One run: what is there already is taken over, the rest is trained into parts, and all of it
+/// becomes the output.
+class Run {
+public:
+  Run(const Sweep& sweep, const RunOptions& options)
+      : sweep_(sweep), options_(options), folder_(parts_folder(options.output)) {}
+
+  ExitCode execute() {
+    std::string notice;
+    backend_ = make_backend(options_.backend, &notice);
+    require_memory(sweep_, *backend_);
+    const bool may_exist = options_.existing != Existing::refuse;
+    require_output(options_.output, may_exist ? Overwrite::yes : Overwrite::no,
+                   "--resume extends it, --overwrite replaces it, or give another name");
+    // Reading comes first: an output or parts of another sweep are left as they are.
+    const std::vector<Work> work = plan();
+    if (work.empty() && kept_in_output_ && list_parts(folder_).empty()) {
+      remove_parts(folder_);
+      say("nothing to do: '" + options_.output + "' has it all");
+      return ExitCode::done;
+    }
+    claim_parts(options_.output, sweep_, options_.shard, options_.existing);
+    try {
+      // The output, and as much again for the parts.
+      require_space(options_.output, 2 * predicted_file_bytes(sweep_));
+      // Only now: an error is one line.
+      if (!notice.empty()) say(notice);
+      for (const std::string& sentence : damaged_) say(sentence + "; it will be computed again");
+      const SignalGuard signals(progress_);
+      train(work);
+      write();
+    } catch (const Error& error) {
+      give_up(error);
+    } catch (...) {
+      remove_empty_parts(folder_);
+      throw;
+    }
+    remove_parts(folder_);
+    if (!options_.quiet) summarise();
+    return ExitCode::done;
+  }
+
+private:
+  bool is_shard() const { return options_.shard.count > 1; }
+
+  void say(const std::string& sentence) const {
+    if (!options_.quiet) std::fprintf(stderr, "sharpsweep: %s\n", sentence.c_str());
+  }
+
+  /// Takes over what is there and says what remains to be trained.
+  std::vector<Work> plan() {
+    for (const std::string& base : options_.bases) take_file(sweep_, results_, base);
+    std::vector<Work> work = missing_work(sweep_, results_.done);
+    if (is_shard()) {
+      base_ = results_.done;
+      work = shard_of(work, options_.shard);
+    }
+    const double wanted = updates(work);
+    if (options_.existing == Existing::resume) {
+      if (std::filesystem::exists(options_.output)) {
+        take_file(sweep_, results_, options_.output);
+        kept_in_output_ = true;
+      }
+      take_parts(sweep_, results_, folder_,
+                 [this](const std::string& sentence) { damaged_.push_back(sentence); });
+      work = missing_of(work);
+    }
+    updates_ = updates(work);
+    taken_over_ = (is_shard() ? wanted : sweep_.updates()) - updates_;
+    return work;
+  }
+
+  /// What is still missing of some work.
+  std::vector<Work> missing_of(const std::vector<Work>& work) const {
+    if (!is_shard()) return missing_work(sweep_, results_.done);
+    Coverage done(sweep_); // all that the shard does not want counts as done
+    for (std::uint32_t block = 0; block < results_.blocks; ++block) {
+      for (std::size_t cell = 0; cell < results_.cells; ++cell) {
+        done.at(block, cell) = static_cast<std::uint8_t>(seeds_of_block(sweep_, block));
+      }
+    }
+    for (const Work& piece : work) {
+      const Placement place(piece.sweep, sweep_);
+      for (const WorkUnit& unit : piece.units) {
+        for_each_cell(sweep_, place, unit, [&](std::uint32_t block, std::size_t cell) {
+          done.at(block, cell) = results_.done.at(block, cell);
+        });
+      }
+    }
+    return missing_work(sweep_, done);
+  }
+
+  void train(const std::vector<Work>& work) {
+    const auto begin = std::chrono::steady_clock::now();
+    PartWriter parts(folder_, [this] { progress_.stop = true; });
+    {
+      const ProgressMeter meter(progress_, updates_, options_.quiet);
+      try {
+        train_work(sweep_, work, results_, *backend_, progress_,
+                   [&](const Sweep& sweep, const WorkUnit& unit, UnitResult&& result) {
+                     parts.add(sweep, unit, std::move(result));
+                   });
+      } catch (const Error&) {
+        parts.finish(); // what is finished is kept, whatever happened
+        throw;
+      }
+      parts.finish();
+    }
+    seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  }
+
+  void stop_if_asked() const {
+    if (progress_.stop) throw Interrupted("interrupted");
+  }
+
+  void write() {
+    stop_if_asked();
+    const Origin origin{options_.command_line, backend_->name(), backend_->device(), updates_,
+                        seconds_};
+    TemporaryFile file(folder_ + "/result", options_.output);
+    const Dataset data = is_shard() ? shard_file(sweep_, results_, base_, options_.shard, origin)
+                                    : result_file(sweep_, results_, origin);
+    stop_if_asked();
+    file.write(data);
+    if (const std::string* text = data.text("digest")) digest_ = *text;
+    file.publish(options_.output,
+                 options_.existing == Existing::refuse ? Overwrite::no : Overwrite::yes);
+  }
+
+  /// Ends a run that failed: says what is kept and how to go on.
+  [[noreturn]] void give_up(const Error& error) const {
+    if (error.exit_code != ExitCode::interrupted) log_error(folder_, error.what());
+    const std::size_t kept = remove_empty_parts(folder_);
+    const std::string go_on =
+        kept > 0 ? "; what is finished is kept in '" + folder_ + "', and --resume goes on with it"
+                 : "; nothing was finished yet, start the same command again";
+    throw Error(error.exit_code, error.what() + go_on);
+  }
+
+  void summarise() const {
+    std::string what = human(static_cast<double>(sweep_.networks()), "") + " networks";
+    if (is_shard()) what = "shard " + shard_text(options_.shard) + " of " + what;
+    std::printf("%s: %s of %zu coordinates, %s updates in %s (%s)\n", options_.output.c_str(),
+                what.c_str(), sweep_.target.size(), human(updates_, "").c_str(),
+                human_seconds(seconds_).c_str(), human(updates_ / seconds_, "updates/s").c_str());
+    if (taken_over_ > 0) {
+      std::printf("%s updates were there already\n", human(taken_over_, "").c_str());
+    }
+    double diverged = 0, all = 0;
+    for (const CellState& state : results_.state) {
+      diverged += state.diverged;
+      all += state.finished + state.diverged;
+    }
+    if (diverged > 0) {
+      std::printf("%.3g %% of the coordinates diverged; see the variable 'diverged'\n",
+                  100 * diverged / all);
+    }
+    if (!digest_.empty()) std::printf("digest %s\n", digest_.c_str());
+  }
+
+  const Sweep& sweep_;
+  const RunOptions& options_;
+  std::string folder_;
+  std::unique_ptr<Backend> backend_;
+  Results results_{sweep_};
+  Coverage base_;
+  std::vector<std::string> damaged_;
+  bool kept_in_output_ = false;
+  double updates_ = 0, taken_over_ = 0, seconds_ = 0;
+  Progress progress_;
+  std::string digest_;
+};
 
 } // namespace
 
@@ -68,62 +233,7 @@ std::unique_ptr<Backend> make_backend(const BackendOptions& options, std::string
 }
 
 ExitCode run_command(const Sweep& sweep, const RunOptions& options) {
-  std::string notice;
-  const std::unique_ptr<Backend> backend = make_backend(options.backend, &notice);
-  require_memory(sweep, *backend);
-  OutputFile output(options.output, options.overwrite, predicted_file_bytes(sweep));
-  // Only now: an error is one line.
-  if (!options.quiet && !notice.empty()) std::fprintf(stderr, "sharpsweep: %s\n", notice.c_str());
-
-  const auto begin = std::chrono::steady_clock::now();
-  Progress progress;
-  const SignalGuard signals(progress);
-  Results results = [&] {
-    const ProgressMeter meter(progress, sweep.updates(), options.quiet);
-    try {
-      return run_sweep(sweep, *backend, progress);
-    } catch (const Interrupted&) {
-      throw Interrupted("interrupted; nothing was written to '" + options.output +
-                        "'; start the same command again");
-    }
-  }();
-  Dataset data = phase_diagram(sweep, results);
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  const std::string sum = digest(data);
-  data.attributes = {
-      {"Conventions", "CF-1.8"},
-      {"title", "Phase diagram of stochastic SAM on diagonal linear networks"},
-      {"history", timestamp() + " " + options.command_line},
-      {"references", "G. Clara, S. Langer, J. Schmidt-Hieber, arXiv 2503.11891 (2025)"},
-      {"model", sweep.model},
-      {"sweep", sweep.text()},
-      {"sharpsweep_version", kVersion},
-      {"numeric_version", std::vector<std::int64_t>{kNumericVersion}},
-      {"git_revision", git_revision()},
-      {"backend", backend->name()},
-      {"device", backend->device()},
-      {"digest", sum},
-      {"updates", sweep.updates()},
-      {"wall_seconds", seconds},
-  };
-  output.write(data);
-  if (!options.quiet) {
-    const double diverged = static_cast<double>(progress.diverged.load());
-    std::printf("%s: %s networks of %zu coordinates, %s updates in %s (%s)\n",
-                options.output.c_str(), human(static_cast<double>(sweep.networks()), "").c_str(),
-                sweep.target.size(), human(sweep.updates(), "").c_str(),
-                human_seconds(seconds).c_str(),
-                human(sweep.updates() / seconds, "updates/s").c_str());
-    if (diverged > 0) {
-      std::printf(
-          "%.3g %% of the coordinates diverged; see the variable 'diverged'\n",
-          100 * diverged /
-              (static_cast<double>(sweep.networks()) * static_cast<double>(sweep.target.size())));
-    }
-    std::printf("digest %s\n", sum.c_str());
-  }
-  return ExitCode::done;
+  return Run(sweep, options).execute();
 }
 
 } // namespace sharpsweep

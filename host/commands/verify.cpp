@@ -8,7 +8,7 @@
 #include "host/commands/commands.hpp"
 #include "host/engine.hpp"
 #include "host/output/reader.hpp"
-#include "host/sweep_file.hpp"
+#include "host/output/units.hpp"
 #include "sharpsweep/sweep/axis.hpp"
 
 namespace sharpsweep {
@@ -89,8 +89,7 @@ std::size_t offset_of(const Dataset& data, const Variable& variable, const Cell&
   return offset;
 }
 
-/// Throws FileError unless the file's axes and shapes are those of its own sweep, and its numbers
-/// those of this release's numeric version.
+/// Throws FileError unless the file's axes and shapes are those of its own sweep.
 void require_consistent(const Dataset& data, const Sweep& sweep, const std::string& path) {
   const auto same = [&](const char* name, const auto& values) {
     const Variable* axis = data.find(name);
@@ -105,7 +104,8 @@ void require_consistent(const Dataset& data, const Sweep& sweep, const std::stri
   const std::vector<std::int64_t> depths(sweep.depth.begin(), sweep.depth.end());
   std::vector<std::int64_t> codes(sweep.init.size());
   for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<std::int64_t>(i);
-  bool consistent = same("depth", depths) && same("init", codes) &&
+  const Variable* status = data.find("status");
+  bool consistent = status && value_count(*status) == sweep.cells() && same("depth", depths) && same("init", codes) &&
                     same("step_size", sweep.step_size) && same("eta", sweep.eta) &&
                     same("target", sweep.target);
   for (const Variable& variable : data.variables) {
@@ -116,23 +116,16 @@ void require_consistent(const Dataset& data, const Sweep& sweep, const std::stri
   if (!consistent) {
     throw FileError("'" + path + "' is damaged: its axes are not those of the sweep it carries");
   }
-  for (const auto& [name, value] : data.attributes) {
-    if (name != "numeric_version") continue;
-    const auto* version = std::get_if<std::vector<std::int64_t>>(&value);
-    if (version && !version->empty() && version->front() != kNumericVersion) {
-      throw FileError("'" + path + "' has numeric version " + std::to_string(version->front()) +
-                      ", this program " + std::to_string(kNumericVersion) +
-                      ": their numbers differ on purpose");
-    }
-  }
 }
 
 } // namespace
 
 ExitCode verify_command(const std::string& path, std::size_t cells, const BackendOptions& options) {
   const Dataset stored = read_dataset(path);
-  const Sweep sweep = Sweep::from_settings(
-      parse_sweep_text(root_text(stored, "sweep", path), "the sweep in '" + path + "'"));
+  const Sweep sweep = sweep_of_file(stored, path);
+  if (stored.text("shard")) {
+    throw FileError("'" + path + "' is a shard: merge the shards, and verify the result");
+  }
   if (digest(stored) != root_text(stored, "digest", path)) {
     throw FileError("'" + path + "' is damaged: its results do not match its digest");
   }
@@ -144,7 +137,8 @@ ExitCode verify_command(const std::string& path, std::size_t cells, const Backen
   std::set<std::size_t> sample;
   for (std::size_t i = 0; i < cells; ++i) {
     const std::size_t begin = total / cells * i, length = total / cells;
-    sample.insert(begin + mix64(i) % length);
+    const std::size_t cell = begin + mix64(i) % length;
+    if (bits_at(*stored.find("status"), cell) != 0) sample.insert(cell); // not a missing one
   }
   std::size_t values = 0;
   for (const std::size_t index : sample) {

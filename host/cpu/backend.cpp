@@ -32,8 +32,7 @@ struct Batch {
 class BatchOutput {
 public:
   BatchOutput(const RunContext& run, const Batch& batch, const WorkUnit& unit)
-      : run_(run), seeds_(unit.seeds), coordinates_(run.sweep.target.size()),
-        remaining_((batch.configurations + batch.bundle - 1) / batch.bundle * batch.lane_groups) {
+      : run_(run), seeds_(unit.trained_seeds()), coordinates_(run.sweep.target.size()) {
     const std::size_t outcomes = batch.configurations * seeds_ * coordinates_;
     final_.resize(outcomes);
     path_.resize(run.record_steps.size() * outcomes);
@@ -58,18 +57,18 @@ public:
   }
   bool keeps_weights() const { return !weights_.empty(); }
 
-  /// One task less to wait for; true for the last one.
-  bool finish_task() { return remaining_.fetch_sub(1) == 1; }
-
   /// The results of a unit of the batch that begins at configuration `first` of the batch.
-  UnitResult reduce(const WorkUnit& unit, std::size_t first) {
-    UnitResult result;
+  /// \param result  the states of the unit's earlier seeds, if it has any
+  UnitResult reduce(const WorkUnit& unit, std::size_t first, UnitResult result) {
+    const std::size_t cells = unit.configurations * coordinates_;
+    result.cells.resize(cells);
+    result.path.resize(run_.record_steps.size() * cells);
     for (std::size_t i = 0; i < unit.configurations; ++i) {
-      reduce_cells(outcomes(first + i), unit, result.cells);
+      reduce_cells(outcomes(first + i), unit, &result.cells[i * coordinates_]);
     }
     for (std::size_t time = 0; time < run_.record_steps.size(); ++time) {
       for (std::size_t i = 0; i < unit.configurations; ++i) {
-        reduce_cells(path(time, first + i), unit, result.path);
+        reduce_cells(path(time, first + i), unit, &result.path[time * cells + i * coordinates_]);
       }
     }
     const std::size_t per_configuration = seeds_ * coordinates_;
@@ -86,12 +85,11 @@ public:
 
 private:
   /// Seeds are pushed in ascending order: the order is part of the bits.
-  void reduce_cells(const Outcome* outcomes, const WorkUnit& unit, std::vector<CellState>& cells) {
+  void reduce_cells(const Outcome* outcomes, const WorkUnit& unit, CellState* cells) const {
     for (std::size_t t = 0; t < coordinates_; ++t) {
-      CellState& cell = cells.emplace_back();
-      for (std::uint32_t s = 0; s < unit.seeds; ++s) {
-        cell.push(outcomes[s * coordinates_ + t], (unit.first_seed + s) % kSeedBlock,
-                  run_.sweep.survival_level);
+      for (std::uint32_t s = 0; s < seeds_; ++s) {
+        cells[t].push(outcomes[s * coordinates_ + t], (unit.first_trained_seed() + s) % kSeedBlock,
+                      run_.sweep.survival_level);
       }
     }
   }
@@ -101,7 +99,36 @@ private:
   std::vector<Configuration> configurations_;
   std::vector<Outcome> final_, path_;
   std::vector<double> weights_;
-  std::atomic<std::size_t> remaining_;
+};
+
+/// A batch being computed: its output, and how many tasks each of its units still waits for.
+struct BatchInFlight {
+  BatchInFlight(const RunContext& run, const Batch& batch, std::span<const WorkUnit> units)
+      : output(run, batch, units[batch.first_unit]), open_units(batch.units) {
+    std::size_t first = 0;
+    for (std::size_t u = 0; u < batch.units; ++u) {
+      const std::size_t end = first + units[batch.first_unit + u].configurations;
+      const std::size_t bundles = (end - 1) / batch.bundle - first / batch.bundle + 1;
+      first_configuration.push_back(first);
+      open_tasks.push_back(bundles * batch.lane_groups);
+      first = end;
+    }
+    first_configuration.push_back(first);
+  }
+
+  /// Counts a finished task of bundle `bundle`; appends the units that it completed to `finished`.
+  void finish_task(const Batch& batch, std::size_t bundle, std::vector<std::size_t>& finished) {
+    const std::size_t begin = bundle * batch.bundle, end = begin + batch.bundle;
+    for (std::size_t u = 0; u < open_tasks.size(); ++u) {
+      if (first_configuration[u] >= end || first_configuration[u + 1] <= begin) continue;
+      if (--open_tasks[u] == 0) finished.push_back(u);
+    }
+  }
+
+  BatchOutput output;
+  std::vector<std::size_t> first_configuration; ///< of each unit, and the end
+  std::vector<std::size_t> open_tasks;          ///< of each unit
+  std::size_t open_units;
 };
 
 /// Puts what a task finds into its batch.
@@ -172,7 +199,7 @@ public:
   }
 
   void train(const Sweep& sweep, std::span<const WorkUnit> units, const Sink& sink,
-             Progress& progress) override {
+             Progress& progress, const Earlier& earlier) override {
     const RunContext run(sweep, kernels_);
     const std::vector<Batch> batches = plan_batches(run, units);
     if (batches.empty()) return;
@@ -180,8 +207,8 @@ public:
     const std::size_t tasks = last.first_task + task_count(last);
 
     std::atomic<std::size_t> next_task{0};
-    std::vector<std::unique_ptr<BatchOutput>> in_flight(batches.size());
-    std::mutex mutex;
+    std::vector<std::unique_ptr<BatchInFlight>> in_flight(batches.size());
+    std::mutex mutex; // of in_flight and the sink
     std::exception_ptr failure;
 
     const auto work = [&] {
@@ -195,22 +222,28 @@ public:
         const auto b = static_cast<std::size_t>(after - batches.begin()) - 1;
         const Batch& batch = batches[b];
         const WorkUnit& unit = units[batch.first_unit];
-        BatchOutput* output = nullptr;
+        BatchInFlight* flight = nullptr;
         {
           const std::lock_guard lock(mutex);
-          if (!in_flight[b]) in_flight[b] = std::make_unique<BatchOutput>(run, batch, unit);
-          output = in_flight[b].get();
+          if (!in_flight[b]) in_flight[b] = std::make_unique<BatchInFlight>(run, batch, units);
+          flight = in_flight[b].get();
         }
-        if (!run_task(run, batch, unit, index - batch.first_task, *output, progress)) return;
-        if (!output->finish_task()) continue;
-        std::size_t first = 0;
-        for (std::size_t u = batch.first_unit; u < batch.first_unit + batch.units; ++u) {
-          UnitResult result = output->reduce(units[u], first);
-          first += units[u].configurations;
+        const std::size_t task = index - batch.first_task;
+        if (!run_task(run, batch, unit, task, flight->output, progress)) return;
+        std::vector<std::size_t> finished;
+        {
+          const std::lock_guard lock(mutex);
+          flight->finish_task(batch, task / batch.lane_groups, finished);
+        }
+        for (const std::size_t i : finished) {
+          const std::size_t u = batch.first_unit + i;
+          UnitResult result = flight->output.reduce(
+              units[u], flight->first_configuration[i],
+              units[u].earlier_seeds > 0 ? earlier(u) : UnitResult{});
           const std::lock_guard lock(mutex);
           sink(u, std::move(result));
+          if (--flight->open_units == 0) in_flight[b].reset();
         }
-        in_flight[b].reset();
       }
     };
     const auto guarded = [&] {
@@ -242,7 +275,7 @@ private:
     std::size_t next_task = 0;
     for (std::size_t u = 0; u < units.size();) {
       const WorkUnit& first = units[u];
-      const std::size_t lanes = first.seeds * sweep.target.size();
+      const std::size_t lanes = first.trained_seeds() * sweep.target.size();
       const std::size_t bytes = lanes * sizeof(Outcome) * (1 + run.record_steps.size());
       const std::size_t limit =
           std::clamp<std::size_t>(kBatchBytes / bytes, 1, kMaxBatchConfigurations);
@@ -269,10 +302,10 @@ private:
                        std::size_t index, BatchOutput& output, Progress& progress) {
     const std::size_t first = index / batch.lane_groups * batch.bundle;
     const std::size_t members = std::min(batch.bundle, batch.configurations - first);
-    const std::size_t lanes = unit.seeds * run.sweep.target.size();
+    const std::size_t lanes = unit.trained_seeds() * run.sweep.target.size();
     const std::size_t first_lane = index % batch.lane_groups * lanes_per_task(run);
     const std::span bundle = std::span(output.configurations()).subspan(first, members);
-    const Task task{bundle, unit.first_seed, first_lane,
+    const Task task{bundle, unit.first_trained_seed(), first_lane,
                     std::min(lanes_per_task(run), lanes - first_lane)};
     BundleOutput sink(output, first, static_cast<std::size_t>(bundle.front().depth), progress);
     return cpu::train(run, task, sink, progress);

@@ -1,10 +1,12 @@
 #include "host/output/reader.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 
 #include <hdf5_hl.h>
 
+#include "host/output/checksum.hpp"
 #include "host/output/hdf5_handle.hpp"
 
 namespace sharpsweep {
@@ -12,6 +14,7 @@ namespace {
 
 /// More dimensions or bytes than any file of ours has: such a file is refused before it is read.
 constexpr int kMaxRank = 8;
+constexpr int kMaxLevel = 1; ///< of groups below the root
 constexpr hsize_t kMaxValues = hsize_t{1} << 36;
 
 class FileReader {
@@ -24,31 +27,44 @@ public:
     if (std::filesystem::is_directory(path, status)) {
       throw FileError("'" + path + "' is a folder, not a result file");
     }
+    // Before HDF5 sees it: the library can crash on a damaged structure.
+    check_checksum(path);
     begin_hdf5();
     file_ = H5Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose,
                      "'" + path + "' can't be read: it is no complete HDF5 file");
   }
 
-  Dataset read() {
+  Dataset read() { return read_group(file_, 0); }
+  Dataset read_root_attributes() {
     Dataset dataset;
     read_attributes(file_, dataset.attributes);
-    H5G_info_t group{};
-    h5_check(H5Gget_info(file_, &group), what_);
-    for (hsize_t i = 0; i < group.nlinks; ++i) {
-      char name[256];
-      h5_check(H5Lget_name_by_idx(file_, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, i, name, sizeof name,
-                                  H5P_DEFAULT),
-               what_);
-      H5O_info_t object{};
-      h5_check(H5Oget_info_by_name2(file_, name, &object, H5O_INFO_BASIC, H5P_DEFAULT), what_);
-      if (object.type == H5O_TYPE_DATASET) read_variable(name, dataset);
-    }
     return dataset;
   }
 
 private:
-  void read_variable(const std::string& name, Dataset& dataset) {
-    const H5Handle id(H5Dopen2(file_, name.c_str(), H5P_DEFAULT), H5Dclose, what_);
+  Dataset read_group(hid_t where, int level) {
+    Dataset dataset;
+    read_attributes(where, dataset.attributes);
+    H5G_info_t group{};
+    h5_check(H5Gget_info(where, &group), what_);
+    for (hsize_t i = 0; i < group.nlinks; ++i) {
+      char name[256];
+      h5_check(H5Lget_name_by_idx(where, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, i, name, sizeof name,
+                                  H5P_DEFAULT),
+               what_);
+      H5O_info_t object{};
+      h5_check(H5Oget_info_by_name2(where, name, &object, H5O_INFO_BASIC, H5P_DEFAULT), what_);
+      if (object.type == H5O_TYPE_DATASET) read_variable(where, name, dataset);
+      if (object.type == H5O_TYPE_GROUP && level < kMaxLevel) {
+        const H5Handle inner(H5Gopen2(where, name, H5P_DEFAULT), H5Gclose, what_);
+        dataset.groups.emplace_back(name, read_group(inner, level + 1));
+      }
+    }
+    return dataset;
+  }
+
+  void read_variable(hid_t where, const std::string& name, Dataset& dataset) {
+    const H5Handle id(H5Dopen2(where, name.c_str(), H5P_DEFAULT), H5Dclose, what_);
     const H5Handle space(H5Dget_space(id), H5Sclose, what_);
     const int rank = h5_check(H5Sget_simple_extent_ndims(space), what_);
     const hssize_t points = H5Sget_simple_extent_npoints(space);
@@ -101,7 +117,8 @@ private:
     char name[256] = "";
     const ssize_t size = H5Iget_name(scale, name, sizeof name);
     if (size <= 1) return -1;
-    static_cast<std::vector<std::string>*>(list)->emplace_back(name + 1); // less the slash
+    // The last word of the path: a dimension belongs to the group of its variables.
+    static_cast<std::vector<std::string>*>(list)->emplace_back(std::strrchr(name, '/') + 1);
     return 0;
   }
 
@@ -153,12 +170,13 @@ private:
 
 Dataset read_dataset(const std::string& path) { return FileReader(path).read(); }
 
+Dataset read_root_attributes(const std::string& path) {
+  return FileReader(path).read_root_attributes();
+}
+
 const std::string& root_text(const Dataset& dataset, const std::string& name,
                              const std::string& path) {
-  for (const auto& [key, value] : dataset.attributes) {
-    if (key != name) continue;
-    if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  }
+  if (const std::string* text = dataset.text(name)) return *text;
   throw FileError("'" + path + "' has no attribute '" + name + "': it is not a sharpsweep file");
 }
 

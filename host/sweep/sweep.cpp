@@ -15,7 +15,8 @@
 namespace sharpsweep {
 namespace {
 
-/// Reads keys one by one; every value not given is filled in from the table.
+/// Reads keys one by one. Numbers are put back as the shortest text that says the same: settings
+/// are equal just when they mean the same.
 class Reader {
 public:
   explicit Reader(Settings& settings) : settings_(settings) {}
@@ -33,9 +34,18 @@ public:
     }
     return items.front();
   }
-  double number(std::string_view key) const { return parse_number(key, one(key)); }
+  double number(std::string_view key) const {
+    const double value = parse_number(key, one(key)) + 0.0; // -0 is 0
+    put(key, format_number(value));
+    return value;
+  }
   std::uint64_t integer(std::string_view key, std::uint64_t low, std::uint64_t high) const {
-    return parse_integer(key, one(key), low, high);
+    const std::uint64_t value = parse_integer(key, one(key), low, high);
+    put(key, std::to_string(value));
+    return value;
+  }
+  void put(std::string_view key, const std::string& text) const {
+    settings_.at(std::string(key)) = {text};
   }
   /// The position of the value among the choices.
   template <std::size_t N>
@@ -73,6 +83,18 @@ Schedule parse_schedule(std::string_view text) {
   if (!(schedule.k0 > 0)) throw UsageError("schedule: k0 has to be above 0");
   if (!(schedule.gamma >= 0)) throw UsageError("schedule: the exponent has to be at least 0");
   return schedule;
+}
+
+/// The text that parse_schedule reads back to the same value.
+std::string format_schedule(const Schedule& schedule) {
+  switch (schedule.kind) {
+  case Schedule::Kind::robbins_monro:
+    return "robbins_monro(" + format_number(schedule.k0) + ")";
+  case Schedule::Kind::power:
+    return "power(" + format_number(schedule.k0) + "," + format_number(schedule.gamma + 0.0) + ")";
+  default:
+    return "constant";
+  }
 }
 
 void require_positive(std::string_view key, const std::vector<double>& values) {
@@ -219,6 +241,7 @@ Sweep Sweep::from_settings(const Settings& given) {
   sweep.step_size = parse_axis("step_size", reader.list("step_size"));
   sweep.step_size_unit = static_cast<Unit>(reader.choice("step_size_unit", kStepUnits));
   sweep.schedule = parse_schedule(reader.one("schedule"));
+  reader.put("schedule", format_schedule(sweep.schedule));
   sweep.eta = parse_axis("eta", reader.list("eta"));
   sweep.target = parse_axis("target", reader.list("target"));
   sweep.target_unit = static_cast<Unit>(reader.choice("target_unit", kTargetUnits));

@@ -1,8 +1,10 @@
 #include "sharpsweep/sweep/work_units.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "sharpsweep/numerics/sha256.hpp"
+#include "sharpsweep/sweep/axis.hpp"
 
 namespace sharpsweep {
 namespace {
@@ -11,6 +13,89 @@ namespace {
 /// a moment, few enough to lose little with an interruption.
 constexpr std::size_t kUnitCoordinates = 4096;
 constexpr std::size_t kMaxUnitConfigurations = 16;
+
+/// The sweep with some of its targets only.
+Sweep with_targets(const Sweep& sweep, const std::vector<std::uint32_t>& targets) {
+  if (targets.size() == sweep.target.size()) return sweep;
+  Sweep part = sweep;
+  std::vector<std::string>& items = part.settings["target"];
+  part.target.clear();
+  items.clear();
+  for (const std::uint32_t t : targets) {
+    part.target.push_back(sweep.target[t]);
+    items.push_back(format_number(sweep.target[t]));
+  }
+  return part;
+}
+
+/// Gathers cells with equal fate into units: of one configuration and seed block those targets of
+/// which as many seeds are done.
+class Gatherer {
+public:
+  /// Makes the unit of a seed block from how many of its seeds are done; 0 seeds: no unit.
+  using Cut = std::function<WorkUnit(std::uint32_t block, std::uint8_t done)>;
+  Gatherer(const Sweep& sweep, Cut cut) : sweep_(sweep), cut_(std::move(cut)) {}
+
+  void add(std::uint32_t block, std::size_t configuration, const std::uint8_t* done) {
+    std::size_t targets = sweep_.target.size();
+    std::uint8_t least = done[0];
+    for (std::size_t t = 1; t < targets; ++t) least = std::min(least, done[t]);
+    const bool coupled = sweep_.projection_radius > 0; // a network is done as a whole
+    const bool uniform = coupled || std::all_of(done, done + targets,
+                                                [=](std::uint8_t seeds) { return seeds == least; });
+    if (uniform) {
+      if (all_.empty()) {
+        for (std::uint32_t t = 0; t < targets; ++t) all_.push_back(t);
+      }
+      append(all_, block, configuration, least);
+      return;
+    }
+    std::map<std::uint8_t, std::vector<std::uint32_t>> groups;
+    for (std::uint32_t t = 0; t < targets; ++t) groups[done[t]].push_back(t);
+    for (const auto& [seeds, group] : groups) append(group, block, configuration, seeds);
+  }
+
+  std::vector<Work> work;
+
+private:
+  void append(const std::vector<std::uint32_t>& targets, std::uint32_t block,
+              std::size_t configuration, std::uint8_t done) {
+    WorkUnit unit = cut_(block, done);
+    if (unit.seeds == 0) return;
+    unit.first_configuration = configuration;
+    unit.configurations = 1;
+    const auto [place, is_new] = index_.try_emplace(targets, work.size());
+    if (is_new) work.push_back({with_targets(sweep_, targets), {}});
+    Work& of_targets = work[place->second];
+    std::vector<WorkUnit>& units = of_targets.units;
+    if (!units.empty() && continues(sweep_, units.back(), unit) &&
+        units.back().configurations < configurations_per_unit(of_targets.sweep)) {
+      ++units.back().configurations;
+    } else {
+      units.push_back(unit);
+    }
+  }
+
+  const Sweep& sweep_;
+  Cut cut_;
+  std::vector<std::uint32_t> all_;
+  std::map<std::vector<std::uint32_t>, std::size_t> index_; ///< place in `work` of some targets
+};
+
+std::vector<Work> gather(const Sweep& sweep, const Coverage& done, const Gatherer::Cut& cut) {
+  Gatherer gatherer(sweep, cut);
+  const std::size_t per_depth = sweep.configurations_per_depth(), targets = sweep.target.size();
+  std::vector<std::uint8_t> seeds(targets);
+  for (std::size_t d = 0; d < sweep.depth.size(); ++d) {
+    for (std::uint32_t block = 0; block < seed_blocks(sweep); ++block) {
+      for (std::size_t c = d * per_depth; c < (d + 1) * per_depth; ++c) {
+        for (std::size_t t = 0; t < targets; ++t) seeds[t] = done.at(block, c * targets + t);
+        gatherer.add(block, c, seeds.data());
+      }
+    }
+  }
+  return std::move(gatherer.work);
+}
 
 } // namespace
 
@@ -30,11 +115,21 @@ std::uint32_t seed_block_of(const Sweep& sweep, std::uint32_t seed) {
   return seed / kSeedBlock - sweep.first_seed / kSeedBlock;
 }
 
+std::uint32_t first_seed_of_block(const Sweep& sweep, std::uint32_t block) {
+  return std::max(sweep.first_seed, (sweep.first_seed / kSeedBlock + block) * kSeedBlock);
+}
+
+std::uint32_t seeds_of_block(const Sweep& sweep, std::uint32_t block) {
+  const std::uint32_t next = (sweep.first_seed / kSeedBlock + block + 1) * kSeedBlock;
+  return std::min(sweep.first_seed + sweep.seeds, next) - first_seed_of_block(sweep, block);
+}
+
 bool continues(const Sweep& sweep, const WorkUnit& previous, const WorkUnit& next) {
   const std::size_t per_depth = sweep.configurations_per_depth();
   return next.first_configuration == previous.first_configuration + previous.configurations &&
          next.first_configuration / per_depth == previous.first_configuration / per_depth &&
-         next.first_seed == previous.first_seed && next.seeds == previous.seeds;
+         next.first_seed == previous.first_seed && next.seeds == previous.seeds &&
+         next.earlier_seeds == previous.earlier_seeds;
 }
 
 std::uint64_t count_work_units(const Sweep& sweep) {
@@ -48,17 +143,82 @@ std::vector<WorkUnit> plan_work_units(const Sweep& sweep) {
   units.reserve(count_work_units(sweep));
   const std::size_t per_unit = configurations_per_unit(sweep);
   const std::size_t per_depth = sweep.configurations_per_depth();
-  const std::uint32_t end = sweep.first_seed + sweep.seeds;
   for (std::size_t d = 0; d < sweep.depth.size(); ++d) {
-    for (std::uint32_t seed = sweep.first_seed; seed < end;) {
-      const std::uint32_t next = std::min(end, (seed / kSeedBlock + 1) * kSeedBlock);
+    for (std::uint32_t block = 0; block < seed_blocks(sweep); ++block) {
       for (std::size_t c = 0; c < per_depth; c += per_unit) {
-        units.push_back({d * per_depth + c, std::min(per_unit, per_depth - c), seed, next - seed});
+        units.push_back({d * per_depth + c, std::min(per_unit, per_depth - c),
+                         first_seed_of_block(sweep, block), seeds_of_block(sweep, block)});
       }
-      seed = next;
     }
   }
   return units;
+}
+
+double updates(const Sweep& sweep, const WorkUnit& unit) {
+  return static_cast<double>(unit.configurations * sweep.target.size()) * unit.trained_seeds() *
+         sweep.configuration(unit.first_configuration).depth * static_cast<double>(sweep.steps);
+}
+
+std::vector<Work> missing_work(const Sweep& sweep, const Coverage& done) {
+  return gather(sweep, done, [&](std::uint32_t block, std::uint8_t seeds) {
+    WorkUnit unit;
+    if (seeds < seeds_of_block(sweep, block)) {
+      unit.first_seed = first_seed_of_block(sweep, block);
+      unit.seeds = seeds_of_block(sweep, block);
+      unit.earlier_seeds = seeds;
+    }
+    return unit;
+  });
+}
+
+std::vector<Work> finished_work(const Sweep& sweep, const Coverage& done) {
+  return gather(sweep, done, [&](std::uint32_t block, std::uint8_t seeds) {
+    WorkUnit unit;
+    unit.first_seed = first_seed_of_block(sweep, block);
+    unit.seeds = seeds;
+    return unit;
+  });
+}
+
+std::string shard_text(Shard shard) {
+  return std::to_string(shard.index) + "/" + std::to_string(shard.count);
+}
+
+std::vector<Work> shard_of(const std::vector<Work>& work, Shard shard) {
+  const double total = updates(work);
+  double before = 0;
+  std::vector<Work> part;
+  for (const Work& piece : work) {
+    Work kept{piece.sweep, {}};
+    for (const WorkUnit& unit : piece.units) {
+      const double cost = updates(piece.sweep, unit) / static_cast<double>(unit.configurations);
+      WorkUnit own = unit; // the configurations of the unit that the shard gets
+      own.configurations = 0;
+      for (std::size_t i = 0; i < unit.configurations; ++i) {
+        const double middle = (before + cost / 2) / total * shard.count;
+        before += cost;
+        if (std::min(static_cast<std::uint32_t>(middle) + 1, shard.count) != shard.index) continue;
+        if (own.configurations++ == 0) own.first_configuration = unit.first_configuration + i;
+      }
+      if (own.configurations > 0) kept.units.push_back(own);
+    }
+    if (!kept.units.empty()) part.push_back(std::move(kept));
+  }
+  return part;
+}
+
+std::size_t count_units(const std::vector<Work>& work) {
+  std::size_t count = 0;
+  for (const Work& piece : work) count += piece.units.size();
+  return count;
+}
+
+double updates(const std::vector<Work>& work) {
+  double total = 0;
+  for (const Work& piece : work) {
+    for (const WorkUnit& unit : piece.units) total += updates(piece.sweep, unit);
+  }
+  return total;
 }
 
 std::string identity(const Sweep& sweep, const WorkUnit& unit) {

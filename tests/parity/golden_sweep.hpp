@@ -20,7 +20,7 @@ inline std::vector<UnitResult> results_of(const Sweep& sweep, Backend& backend) 
   backend.train(
       sweep, units,
       [&](std::size_t index, UnitResult&& result) { results[index] = std::move(result); },
-      progress);
+      progress, {});
   return results;
 }
 

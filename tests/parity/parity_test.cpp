@@ -314,14 +314,17 @@ std::string digest_of_partition(const Sweep& sweep, std::vector<WorkUnit> units,
                                 std::size_t group) {
   const auto backend = make_cpu_backend({2, "", 0});
   Results results(sweep);
+  const Placement in_place(sweep, sweep);
   for (std::size_t first = 0; first < units.size(); first += group) {
     const std::span<const WorkUnit> some =
         std::span(units).subspan(first, std::min(group, units.size() - first));
     Progress progress;
     backend->train(
         sweep, some,
-        [&](std::size_t i, UnitResult&& result) { results.take(sweep, some[i], result); },
-        progress);
+        [&](std::size_t i, UnitResult&& result) {
+          results.take(sweep, sweep, in_place, some[i], result);
+        },
+        progress, {});
   }
   return digest_of(results);
 }

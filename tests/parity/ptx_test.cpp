@@ -120,7 +120,7 @@ void expect_equal_to_cpu(const Sweep& sweep, const Translated& translated) {
   const auto units = plan_work_units(sweep);
   std::vector<UnitResult> results(units.size());
   backend->train(
-      sweep, units, [&](std::size_t i, UnitResult&& r) { results[i] = std::move(r); }, progress);
+      sweep, units, [&](std::size_t i, UnitResult&& r) { results[i] = std::move(r); }, progress, {});
   for (const UnitResult& result : results) {
     weights.insert(weights.end(), result.weights.begin(), result.weights.end());
     for (const Outcome& outcome : result.outcomes)

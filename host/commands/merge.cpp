@@ -1,0 +1,105 @@
+#include <chrono>
+#include <cstdio>
+#include <optional>
+#include <set>
+
+#include "host/assembly.hpp"
+#include "host/commands/commands.hpp"
+#include "host/output/output_file.hpp"
+#include "host/output/reader.hpp"
+
+namespace sharpsweep {
+namespace {
+
+/// What the root attributes of the inputs say together.
+struct Inputs {
+  std::optional<Sweep> sweep; ///< the one that all inputs' sweeps are part of
+  std::set<std::string> backends, devices;
+  std::set<std::uint32_t> shards; ///< that are there
+  std::uint32_t shard_count = 0;  ///< of how many; 0: the inputs are no shards of one split
+  double updates_computed = 0, wall_seconds = 0;
+};
+
+double number(const Dataset& file, const std::string& name) {
+  for (const auto& [key, value] : file.attributes) {
+    const double* found = std::get_if<double>(&value);
+    if (key == name && found) return *found;
+  }
+  return 0;
+}
+
+void add_shard(const std::string& text, Inputs& inputs) {
+  unsigned index = 0, count = 0;
+  if (std::sscanf(text.c_str(), "%u/%u", &index, &count) != 2) return;
+  inputs.shard_count = count;
+  inputs.shards.insert(index);
+}
+
+Inputs survey(const std::vector<std::string>& paths) {
+  Inputs inputs;
+  std::string widest; // the file whose sweep is the widest so far
+  for (const std::string& path : paths) {
+    const Dataset file = read_root_attributes(path);
+    const Sweep sweep = sweep_of_file(file, path);
+    if (!inputs.sweep || (!obstacle(sweep, *inputs.sweep, path).empty() &&
+                          obstacle(*inputs.sweep, sweep, widest).empty())) {
+      inputs.sweep = sweep;
+      widest = path;
+    }
+    if (const std::string* text = file.text("backend")) inputs.backends.insert(*text);
+    if (const std::string* text = file.text("device")) inputs.devices.insert(*text);
+    if (const std::string* text = file.text("shard")) add_shard(*text, inputs);
+    inputs.updates_computed += number(file, "updates_computed");
+    inputs.wall_seconds += number(file, "wall_seconds");
+  }
+  return inputs;
+}
+
+std::string joined(const std::set<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : "; ") + word;
+  return text;
+}
+
+/// "; shards 3, 7 of 8 are not among the inputs", or nothing.
+std::string absent_shards(const Inputs& inputs) {
+  std::string list;
+  for (std::uint32_t i = 1; i <= inputs.shard_count; ++i) {
+    if (!inputs.shards.contains(i)) list += (list.empty() ? "" : ", ") + std::to_string(i);
+  }
+  return list.empty() ? ""
+                      : "; not among the inputs: of " + std::to_string(inputs.shard_count) +
+                            " shards " + list;
+}
+
+} // namespace
+
+ExitCode merge_command(const MergeOptions& options) {
+  const Overwrite overwrite = options.overwrite ? Overwrite::yes : Overwrite::no;
+  require_output(options.output, overwrite, "--overwrite replaces it, or give another name");
+  const Inputs inputs = survey(options.inputs);
+  const Sweep& sweep = *inputs.sweep;
+  require_space(options.output, predicted_file_bytes(sweep));
+  Results results(sweep);
+  for (const std::string& path : options.inputs) take_file(sweep, results, path);
+  const std::string missing = missing_sentence(sweep, results.done);
+  if (!missing.empty() && !options.allow_incomplete) {
+    throw FileError("the sweep is not complete: " + missing + absent_shards(inputs) +
+                    "; --allow-incomplete writes NaN there");
+  }
+  TemporaryFile file(options.output, options.output);
+  const Dataset data =
+      result_file(sweep, results,
+                  {options.command_line, joined(inputs.backends), joined(inputs.devices),
+                   inputs.updates_computed, inputs.wall_seconds});
+  file.write(data);
+  file.publish(options.output, overwrite);
+  if (!options.quiet) {
+    std::printf("%s: merged from %zu files\n", options.output.c_str(), options.inputs.size());
+    if (!missing.empty()) std::printf("%s\n", missing.c_str());
+    std::printf("digest %s\n", data.text("digest")->c_str());
+  }
+  return ExitCode::done;
+}
+
+} // namespace sharpsweep

@@ -1,0 +1,152 @@
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
+#include "host/assembly.hpp"
+#include "host/commands/commands.hpp"
+#include "host/output/reader.hpp"
+#include "host/sweep_file.hpp"
+
+namespace sharpsweep {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The shards of a job array lie in this folder beside the output they will become.
+std::string shards_folder(const std::string& output) { return output + ".shards"; }
+
+double number(const Dataset& file, const std::string& name) {
+  for (const auto& [key, value] : file.attributes) {
+    const double* found = std::get_if<double>(&value);
+    if (key == name && found) return *found;
+  }
+  return 0;
+}
+
+/// Everything that is known about a sweep on disk.
+class Survey {
+public:
+  explicit Survey(const std::string& output) : output_(output) {
+    find_sweep();
+    done_ = Coverage(*sweep_);
+    if (fs::exists(output_)) take(output_);
+    take_folder(parts_folder(output_));
+    for (const std::string& shard : list_parts(shards_folder(output_))) take(shard);
+    std::error_code status;
+    for (const auto& entry : fs::directory_iterator(shards_folder(output_), status)) {
+      if (entry.path().extension() == ".parts") take_folder(entry.path().string());
+    }
+    total_units_ = count_work_units(*sweep_);
+    missing_ = missing_work(*sweep_, done_);
+  }
+
+  ExitCode print(Format format) const {
+    const double missing = updates(missing_), total = sweep_->updates();
+    const double fraction = std::max(0.0, 1 - missing / total);
+    const std::size_t units = std::min<std::size_t>(count_units(missing_), total_units_);
+    // Speed as it was seen: from the beginning of the first part to the end of the last one.
+    const double span = last_written_ - first_begun_;
+    const double speed = span > 0 ? computed_ / span : 0;
+    if (format == Format::json) {
+      nlohmann::ordered_json json = {{"work_units", total_units_},
+                                     {"work_units_missing", units},
+                                     {"fraction_done", fraction},
+                                     {"updates_missing", missing},
+                                     {"output_exists", fs::exists(output_)},
+                                     {"failures", failures_},
+                                     {"damaged", damaged_}};
+      if (speed > 0 && missing > 0) {
+        json["updates_per_second"] = speed;
+        json["seconds_left"] = missing / speed;
+      }
+      std::printf("%s\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+      return ExitCode::done;
+    }
+    std::printf("%s: %.1f %% done, %zu of %llu work units missing\n", output_.c_str(),
+                100 * fraction, units, static_cast<unsigned long long>(total_units_));
+    if (missing > 0 && speed > 0) {
+      std::printf("about %s left at the speed seen, %s\n", human_seconds(missing / speed).c_str(),
+                  human(speed, "updates/s").c_str());
+    }
+    if (missing > 0 && speed <= 0) std::printf("no speed was seen yet\n");
+    if (missing <= 0 && !fs::exists(output_)) {
+      std::printf("all is computed; what remains is to assemble '%s'\n", output_.c_str());
+    }
+    for (const std::string& line : damaged_) std::printf("damaged: %s\n", line.c_str());
+    for (const std::string& line : failures_) std::printf("failed: %s\n", line.c_str());
+    return ExitCode::done;
+  }
+
+private:
+  /// A run in progress says what is wanted; else the finished file does.
+  void find_sweep() {
+    for (const std::string& folder : {parts_folder(output_), shards_folder(output_)}) {
+      const std::string path = folder + "/sweep.toml";
+      if (sweep_ || !fs::exists(path)) continue;
+      sweep_ = Sweep::from_settings(read_sweep_file(path));
+    }
+    if (!sweep_ && fs::exists(output_)) sweep_ = sweep_of_file(read_root_attributes(output_), output_);
+    if (!sweep_) {
+      throw FileError("'" + output_ + "' does not exist, and no run is writing it: there is neither '" +
+                      parts_folder(output_) + "' nor '" + shards_folder(output_) + "'");
+    }
+  }
+
+  void take(const std::string& path) {
+    try {
+      const Dataset file = read_dataset(path);
+      for (const FinishedUnits& finished : units_of_file(file, path)) {
+        const std::string problem = obstacle(finished.sweep, *sweep_, path);
+        if (!problem.empty()) throw FileError(problem);
+        mark(finished);
+      }
+      const double seconds = number(file, "seconds"), written = number(file, "written");
+      if (written <= 0) return;
+      computed_ += number(file, "updates");
+      first_begun_ = std::min(first_begun_, written - seconds);
+      last_written_ = std::max(last_written_, written);
+    } catch (const FileError& error) {
+      damaged_.emplace_back(error.what());
+    }
+  }
+
+  void mark(const FinishedUnits& finished) {
+    const Placement place(finished.sweep, *sweep_);
+    for (const WorkUnit& unit : finished.units) {
+      if (!fits(*sweep_, unit)) continue;
+      for_each_cell(*sweep_, place, unit, [&](std::uint32_t block, std::size_t cell) {
+        std::uint8_t& seeds = done_.at(block, cell);
+        seeds = std::max(seeds, static_cast<std::uint8_t>(unit.seeds));
+      });
+    }
+  }
+
+  void take_folder(const std::string& folder) {
+    for (const std::string& part : list_parts(folder)) take(part);
+    std::ifstream log(folder + "/errors.log");
+    for (std::string line; std::getline(log, line);) failures_.push_back(line);
+  }
+
+  std::string output_;
+  std::optional<Sweep> sweep_;
+  Coverage done_;
+  std::uint64_t total_units_ = 0;
+  std::vector<Work> missing_;
+  double computed_ = 0;
+  double first_begun_ = std::numeric_limits<double>::infinity();
+  double last_written_ = 0;
+  std::vector<std::string> failures_, damaged_;
+};
+
+} // namespace
+
+ExitCode status_command(const std::string& path, Format format) {
+  return Survey(path).print(format);
+}
+
+} // namespace sharpsweep

@@ -1,0 +1,227 @@
+#include "host/output/parts.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+
+#include "host/output/output_file.hpp"
+#include "sharpsweep/numerics/sha256.hpp"
+#include "sharpsweep/sweep/errors.hpp"
+
+namespace sharpsweep {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+/// Results on their way to the disk may take this much memory.
+constexpr std::size_t kMaxPendingBytes = 256u << 20;
+/// Between two parts passes this share of the time since the run began, and at most the longest:
+/// enough to keep long runs from filling a folder with small files.
+constexpr double kPauseShare = 0.01;
+constexpr std::chrono::duration<double> kLongestPause{1.0};
+
+constexpr const char* kSweepFile = "sweep.toml";
+constexpr const char* kShardFile = "shard";
+constexpr const char* kErrorLog = "errors.log";
+
+bool is_part(const fs::path& path) { return path.extension() == ".h5"; }
+
+/// What a run puts into the folder, and nothing else.
+bool is_ours(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return is_part(path) || path.extension() == ".tmp" || name == kSweepFile || name == kShardFile ||
+         name == kErrorLog;
+}
+
+std::string reason() { return std::strerror(errno); }
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  char text[32] = "";
+  if (::gmtime_r(&now, &utc)) std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
+std::string host_and_process() {
+  char host[256] = "host";
+  if (::gethostname(host, sizeof host - 1) != 0) std::strcpy(host, "host");
+  return std::string(host) + " process " + std::to_string(::getpid());
+}
+
+} // namespace
+
+std::string parts_folder(const std::string& output) { return output + ".parts"; }
+
+std::vector<std::string> list_parts(const std::string& folder) {
+  std::vector<std::string> list;
+  std::error_code status;
+  for (fs::directory_iterator entry(folder, status), end; !status && entry != end;
+       entry.increment(status)) {
+    if (is_part(entry->path())) list.push_back(entry->path().string());
+  }
+  std::sort(list.begin(), list.end());
+  return list;
+}
+
+void claim_parts(const std::string& output, const Sweep& sweep, Shard shard, Existing existing) {
+  const std::string folder = parts_folder(output);
+  const bool made = ::mkdir(folder.c_str(), 0777) == 0;
+  if (!made && errno != EEXIST) {
+    throw FileError("'" + output + "' can't be written: " + reason());
+  }
+  if (!made && existing == Existing::refuse) {
+    throw FileError("'" + folder +
+                    "' exists: another run is writing there, or one was interrupted; --resume goes "
+                    "on with it, --overwrite starts afresh");
+  }
+  if (!made && existing == Existing::overwrite) {
+    for (const std::string& part : list_parts(folder)) ::unlink(part.c_str());
+  }
+  try {
+    write_text_file(folder + "/" + kSweepFile, sweep.text());
+    if (shard.count > 1) write_text_file(folder + "/" + kShardFile, shard_text(shard) + "\n");
+  } catch (const FileError&) {
+    if (made) remove_parts(folder);
+    throw;
+  }
+}
+
+void remove_parts(const std::string& folder) {
+  std::vector<std::string> files;
+  std::error_code status;
+  for (fs::directory_iterator entry(folder, status), end; !status && entry != end;
+       entry.increment(status)) {
+    if (is_ours(entry->path())) files.push_back(entry->path().string());
+  }
+  for (const std::string& file : files) ::unlink(file.c_str());
+  ::rmdir(folder.c_str());
+}
+
+std::size_t remove_empty_parts(const std::string& folder) {
+  const std::size_t count = list_parts(folder).size();
+  if (count == 0) remove_parts(folder);
+  return count;
+}
+
+void log_error(const std::string& folder, const std::string& sentence) {
+  std::FILE* file = std::fopen((folder + "/" + kErrorLog).c_str(), "a");
+  if (!file) return;
+  std::fprintf(file, "%s %s: %s\n", utc_now().c_str(), host_and_process().c_str(),
+               sentence.c_str());
+  std::fclose(file);
+}
+
+PartWriter::PartWriter(std::string folder, std::function<void()> on_failure)
+    : folder_(std::move(folder)), on_failure_(std::move(on_failure)) {
+  thread_ = std::thread([this] { loop(); });
+}
+
+PartWriter::~PartWriter() {
+  {
+    const std::lock_guard lock(mutex_);
+    finishing_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void PartWriter::add(const Sweep& sweep, const WorkUnit& unit, UnitResult&& result) {
+  const std::size_t bytes = (result.cells.size() + result.path.size()) * sizeof(CellState) +
+                            result.outcomes.size() * sizeof(Outcome) +
+                            result.weights.size() * sizeof(double);
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return pending_bytes_ < kMaxPendingBytes || failure_; });
+  if (failure_) return; // finish() tells
+  pending_.push_back({&sweep, unit, std::move(result), bytes});
+  pending_bytes_ += bytes;
+  changed_.notify_all();
+}
+
+void PartWriter::finish() {
+  std::unique_lock lock(mutex_);
+  finishing_ = true;
+  changed_.notify_all();
+  changed_.wait(lock, [&] { return pending_bytes_ == 0 || failure_; });
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+void PartWriter::loop() {
+  const auto begin = Clock::now();
+  last_part_ = begin;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [&] { return !pending_.empty() || finishing_; });
+    if (pending_.empty()) return;
+    std::vector<Pending> taken;
+    taken.swap(pending_);
+    std::size_t bytes = 0;
+    for (const Pending& one : taken) bytes += one.bytes;
+    lock.unlock();
+    try {
+      // One part holds units of one sweep; they come in its order.
+      for (std::size_t i = 0; i < taken.size();) {
+        const Sweep* sweep = taken[i].sweep;
+        std::vector<WorkUnit> units;
+        std::vector<UnitResult> results;
+        for (; i < taken.size() && taken[i].sweep == sweep; ++i) {
+          units.push_back(taken[i].unit);
+          results.push_back(std::move(taken[i].result));
+        }
+        write(*sweep, units, std::move(results));
+      }
+    } catch (...) {
+      lock.lock();
+      failure_ = std::current_exception();
+      changed_.notify_all();
+      on_failure_();
+      return;
+    }
+    lock.lock();
+    pending_bytes_ -= bytes;
+    changed_.notify_all();
+    const std::chrono::duration<double> pause =
+        std::min(kPauseShare * std::chrono::duration<double>(Clock::now() - begin), kLongestPause);
+    changed_.wait_for(lock, pause, [&] { return finishing_; });
+  }
+}
+
+void PartWriter::write(const Sweep& sweep, const std::vector<WorkUnit>& units,
+                       std::vector<UnitResult>&& results) {
+  Sha256 hash;
+  for (const WorkUnit& unit : units) hash.update(identity(sweep, unit));
+  const std::string path = folder_ + "/" + hash.hex().substr(0, 32) + ".h5";
+  double trained = 0;
+  for (const WorkUnit& unit : units) trained += updates(sweep, unit);
+  const auto now = Clock::now();
+  const double seconds = std::chrono::duration<double>(now - last_part_).count();
+  last_part_ = now;
+  Dataset file;
+  file.attributes = provenance(sweep);
+  file.attributes.insert(
+      file.attributes.end(),
+      {{"updates", trained}, {"seconds", seconds}, {"written", static_cast<double>(std::time(nullptr))}});
+  file.groups.emplace_back(units_group_name(0),
+                           units_to_group({sweep, units, std::move(results)}, Networks::kept));
+  for (bool again = true;; again = false) {
+    try {
+      TemporaryFile temporary(folder_ + "/part", path);
+      temporary.write(file);
+      temporary.publish(path, Overwrite::yes);
+      return;
+    } catch (const FileError&) {
+      // A second process with the same output may have finished and removed the folder.
+      if (!again || (::mkdir(folder_.c_str(), 0777) != 0 && errno != EEXIST)) throw;
+    }
+  }
+}
+
+} // namespace sharpsweep

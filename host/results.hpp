@@ -1,0 +1,88 @@
+/// \file
+/// The reduced results of a sweep in memory, and how results of one grid are taken over into
+/// another: a cell is itself wherever it stands.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "sharpsweep/sweep/results.hpp"
+#include "sharpsweep/sweep/sweep.hpp"
+#include "sharpsweep/sweep/work_units.hpp"
+
+namespace sharpsweep {
+
+/// Where the cells of one sweep lie in another.
+class Placement {
+public:
+  static constexpr std::size_t kNowhere = ~std::size_t{0};
+  Placement(const Sweep& from, const Sweep& into);
+
+  /// The index of configuration or target `index` of `from` in `into`, or kNowhere.
+  std::size_t configuration(std::size_t index) const;
+  std::size_t target(std::size_t index) const { return target_[index]; }
+  std::size_t targets() const { return target_.size(); }
+
+private:
+  std::vector<std::size_t> depth_, init_, step_size_, eta_, target_;
+  std::size_t into_init_, into_step_size_, into_eta_;
+};
+
+/// Why results of sweep `old` can't be taken over into sweep `now`: the first key in which they
+/// differ otherwise than by seeds and axis values that `now` adds. Empty when they can.
+/// \param name  of the file with `old`, for the sentence
+std::string obstacle(const Sweep& old, const Sweep& now, const std::string& name);
+
+/// The reduced results of a whole sweep. A cell is [configuration][target].
+struct Results {
+  explicit Results(const Sweep& sweep);
+
+  std::size_t cells = 0;
+  std::uint32_t blocks = 0;
+  std::vector<CellState> state;   ///< [seed block][cell]
+  std::vector<CellState> path;    ///< [seed block][record time][cell]
+  std::vector<double> seed_value; ///< [order parameter][cell][seed] with save = seeds or weights
+  std::vector<double> weight;     ///< [cell][seed][layer], layers to the deepest; save = weights
+  Coverage done;
+
+  /// Takes over what a unit of the sweep `from` holds, as far as it has a place here and is more
+  /// than what there is already. \param place  from `from` into this sweep
+  void take(const Sweep& sweep, const Sweep& from, const Placement& place, const WorkUnit& unit,
+            const UnitResult& result);
+
+  /// The reverse: the first `seeds` seeds of a unit of the sweep `from`, which lies wholly here.
+  UnitResult extract(const Sweep& sweep, const Sweep& from, const Placement& place,
+                     const WorkUnit& unit, std::uint32_t seeds) const;
+
+  /// Whether all seeds of a unit, which lies wholly here, are done.
+  bool has(const Sweep& sweep, const Placement& place, const WorkUnit& unit) const;
+  /// Whether all seeds of a cell are done.
+  bool complete(const Sweep& sweep, std::size_t cell) const;
+};
+
+/// Whether the results of a unit, which begin at its first seed, can stand in a sweep: they have to
+/// begin at the sweep's first seed of the block, because a block is reduced in ascending order.
+bool fits(const Sweep& into, const WorkUnit& unit);
+
+/// Calls visit(seed block, cell) for every cell of a unit of another sweep that has a place here.
+template <class Visit>
+void for_each_cell(const Sweep& into, const Placement& place, const WorkUnit& unit, Visit visit) {
+  const std::uint32_t block = seed_block_of(into, unit.first_seed);
+  for (std::size_t i = 0; i < unit.configurations; ++i) {
+    const std::size_t configuration = place.configuration(unit.first_configuration + i);
+    for (std::size_t t = 0; t < place.targets(); ++t) {
+      if (configuration == Placement::kNowhere || place.target(t) == Placement::kNowhere) continue;
+      visit(block, configuration * into.target.size() + place.target(t));
+    }
+  }
+}
+
+/// Puts the outcomes and weights of a unit's earlier seeds before those that were trained.
+void complete_networks(const Sweep& sweep, const WorkUnit& unit, const UnitResult& earlier,
+                       UnitResult& result);
+
+/// Bytes that the results of a sweep take in memory, the arrays of the output file included.
+double result_memory(const Sweep& sweep);
+
+} // namespace sharpsweep
