@@ -76,7 +76,8 @@ void take_parts(const Sweep& sweep, Results& results, const std::string& folder,
 
 Dataset result_file(const Sweep& sweep, const Results& results, const Origin& origin) {
   Dataset file = phase_diagram(sweep, results);
-  add_attributes(sweep, "Phase diagram of stochastic SAM on diagonal linear networks", origin, file);
+  add_attributes(sweep, "Phase diagram of stochastic SAM on diagonal linear networks", origin,
+                 file);
   file.attributes.emplace_back("digest", digest(file));
   const bool all = missing_sentence(sweep, results.done).empty();
   add_units(sweep, results, results.done, all ? Networks::left_out : Networks::kept, file);
@@ -110,9 +111,9 @@ std::string missing_sentence(const Sweep& sweep, const Coverage& done) {
       missing += seeds - done.at(block, cell);
       if (!first.empty() || done.at(block, cell) == seeds) continue;
       const Configuration c = sweep.configuration(cell / targets);
-      first = "depth " + std::to_string(c.depth) + ", init " + format_init(c.init) + ", step_size " +
-              format_number(c.step_size) + ", eta " + format_number(c.eta) + ", target " +
-              format_number(sweep.target[cell % targets]) + ", seed " +
+      first = "depth " + std::to_string(c.depth) + ", init " + format_init(c.init) +
+              ", step_size " + format_number(c.step_size) + ", eta " + format_number(c.eta) +
+              ", target " + format_number(sweep.target[cell % targets]) + ", seed " +
               std::to_string(first_seed_of_block(sweep, block) + done.at(block, cell));
     }
   }

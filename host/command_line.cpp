@@ -202,7 +202,8 @@ void add_output(CLI::App& command, std::string& output) {
 }
 
 void add_json(CLI::App& command, Format& format) {
-  command.add_flag_callback("--json", [&format] { format = Format::json; }, "print JSON");
+  command.add_flag_callback(
+      "--json", [&format] { format = Format::json; }, "print JSON");
 }
 
 /// The parts of a command line that commands share, and each command's own. Lives as long as the
@@ -288,8 +289,8 @@ private:
   }
 
   void add_plan() {
-    CLI::App* command =
-        add_sweep_command("plan", "networks, updates, memory, file size, predicted time, work units");
+    CLI::App* command = add_sweep_command(
+        "plan", "networks, updates, memory, file size, predicted time, work units");
     add_json(*command, format_);
     add_backend_arguments(*command, run_.backend);
     command->callback([this] {
@@ -309,8 +310,8 @@ private:
   }
 
   void add_status() {
-    CLI::App* command = app_.add_subcommand(
-        "status", "how far a running or interrupted sweep is, how long it will take, what failed");
+    CLI::App* command =
+        app_.add_subcommand("status", "how far a sweep is, how long it will take, what failed");
     command->add_option("FILE", file_, "the output of the run, there already or not")->required();
     add_json(*command, format_);
     command->callback([this] {
@@ -333,7 +334,8 @@ private:
   }
 
   void add_merge() {
-    CLI::App* command = app_.add_subcommand("merge", "one complete file from the shards of a sweep");
+    CLI::App* command =
+        app_.add_subcommand("merge", "one complete file from the shards of a sweep");
     command->add_option("SHARD", merge_.inputs, "shards, or other result files, in any order")
         ->required();
     add_output(*command, merge_.output);
@@ -348,8 +350,8 @@ private:
   }
 
   void add_slurm() {
-    CLI::App* command = add_sweep_command(
-        "slurm", "print the batch script that runs a sweep as a SLURM job array and merges it");
+    CLI::App* command =
+        add_sweep_command("slurm", "the batch script that runs a sweep as a SLURM job array");
     add_output(*command, slurm_.output);
     add_integer(*command, "--tasks", slurm_.tasks, 1, kMaxShards, "tasks of the array (required)")
         ->required();
@@ -381,9 +383,7 @@ private:
     CLI::App* command = app_.add_subcommand(
         "models", "the models, their keys with defaults and units, their outputs");
     command->add_option("NAME", model_, "the model to list: ssam");
-    command->callback([this] {
-      command_ = [model = model_] { return models_command(model); };
-    });
+    command->callback([this] { command_ = [model = model_] { return models_command(model); }; });
   }
 
   void add_bench() {
@@ -400,9 +400,8 @@ private:
             },
             "length of each measurement [0.5]")
         ->type_name("S");
-    command->callback([this] {
-      command_ = [seconds = seconds_] { return bench_command(seconds); };
-    });
+    command->callback(
+        [this] { command_ = [seconds = seconds_] { return bench_command(seconds); }; });
   }
 
   const std::vector<std::string>& words_;

@@ -45,8 +45,8 @@ struct Dataset {
 std::size_t value_count(const Variable& variable);
 std::pair<const void*, std::size_t> value_bytes(const Variable& variable);
 
-/// SHA-256 over the bytes of all result variables, groups left out: for each coordinate and each result, in file
-/// order, its name, a zero byte, and its values (little-endian, as stored).
+/// SHA-256 over the bytes of all result variables, groups left out: for each coordinate and each
+/// result, in file order, its name, a zero byte, and its values (little-endian, as stored).
 std::string digest(const Dataset& dataset);
 
 } // namespace sharpsweep

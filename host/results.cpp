@@ -45,8 +45,7 @@ template <class T, class Format>
 std::string lacking(const std::vector<T>& old, const std::vector<T>& now, Format format) {
   const std::vector<std::size_t> list = places(old, now);
   const auto missing = std::find(list.begin(), list.end(), Placement::kNowhere);
-  return missing == list.end() ? ""
-                               : format(old[static_cast<std::size_t>(missing - list.begin())]);
+  return missing == list.end() ? "" : format(old[static_cast<std::size_t>(missing - list.begin())]);
 }
 
 std::string joined(const std::vector<std::string>& items) {
@@ -102,9 +101,8 @@ std::string obstacle(const Sweep& old, const Sweep& now, const std::string& name
     } else if (key.name == "target") {
       lost = lacking(old.target, now.target, number);
       if (coupled && lost.empty() && old.target != now.target) {
-        return "target: the networks of '" + name + "' have " +
-               std::to_string(old.target.size()) + " coordinates, these " +
-               std::to_string(now.target.size()) +
+        return "target: the networks of '" + name + "' have " + std::to_string(old.target.size()) +
+               " coordinates, these " + std::to_string(now.target.size()) +
                "; with a projection that makes them other networks";
       }
     } else if (key.name == "seeds" || key.name == "first_seed") {

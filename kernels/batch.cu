@@ -38,8 +38,8 @@ struct View {
   Outcome* outcomes; ///< [member][lane]
   CellState* cells;  ///< [member][target]
   const ConfigurationData* configurations;
-  const double* target_values;     ///< [member][target]
-  const std::uint32_t* coordinate; ///< [target], counter word 2
+  const double* target_values;                         ///< [member][target]
+  const std::uint32_t* coordinate;                     ///< [target], counter word 2
   std::uint32_t lanes, coordinates, seeds, first_seed; // those to train
   int depth;
 };
@@ -241,9 +241,10 @@ public:
 
 private:
   View<T> view() const {
-    return {weights_.data(),        tail_.data(),          outcomes_.data(),   cells_.data(),
-            configurations_.data(), target_values_.data(), coordinate_.data(), lanes_,
-            coordinates_,           unit_.trained_seeds(), unit_.first_trained_seed(), depth_};
+    return {
+        weights_.data(),        tail_.data(),          outcomes_.data(),           cells_.data(),
+        configurations_.data(), target_values_.data(), coordinate_.data(),         lanes_,
+        coordinates_,           unit_.trained_seeds(), unit_.first_trained_seed(), depth_};
   }
 
   template <class Functor>

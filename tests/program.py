@@ -1,4 +1,5 @@
 """Runs the sharpsweep binary for the Python tests."""
+import hashlib
 import os
 import pathlib
 import subprocess
@@ -14,6 +15,15 @@ def run(*arguments, cwd=None, timeout=60, **more):
     return subprocess.run([BINARY, *map(str, arguments)], cwd=cwd, timeout=timeout, text=True,
                           env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, **more)
+
+
+def seal(path):
+    """Gives a file that was changed with another program the checksum line that ends ours."""
+    data = pathlib.Path(path).read_bytes()
+    mark = b"\nsharpsweep sha256 "
+    place = data.rfind(mark)
+    data = data[:place] if place >= 0 and len(data) - place == len(mark) + 65 else data
+    pathlib.Path(path).write_bytes(data + mark + hashlib.sha256(data).hexdigest().encode() + b"\n")
 
 
 def sweep_text(**keys):

@@ -303,7 +303,8 @@ private:
   enum Column : std::size_t { value, low, high, predicted, existence, basin, maxwell, kColumns };
 
   /// The configuration that differs from this one at most by having the first step size, and the
-  /// same prediction: theory knows no step size. A Gaussian start of its own noise stream is its own.
+  /// same prediction: theory knows no step size. A Gaussian start of its own noise stream is its
+  /// own.
   std::size_t first_step_size(std::size_t index) const {
     if (sweep_.noise_streams == NoiseStreams::independent) return index;
     const std::size_t etas = sweep_.eta.size(), steps = sweep_.step_size.size();
@@ -432,8 +433,9 @@ void add_paths(const Sweep& sweep, const Results& results, Dataset& data) {
       double m[kOrderParameters], d[kOrderParameters];
       std::fill(m, std::end(m), kNone);
       std::fill(d, std::end(d), kNone);
-      if (results.complete(sweep, cell)) merge_blocks(&results.path[time * results.cells + cell], results.cells * sweep.record,
-                   results.blocks, m, d);
+      if (results.complete(sweep, cell))
+        merge_blocks(&results.path[time * results.cells + cell], results.cells * sweep.record,
+                     results.blocks, m, d);
       for (std::size_t x = 0; x < kOrderParameters; ++x) {
         mean[x][cell * sweep.record + time] = m[x];
         deviation[x][cell * sweep.record + time] = d[x];

@@ -31,8 +31,7 @@ double measure_rate(Sweep piece, Backend& backend) {
     }
     progress.stop = true;
   });
-  backend.train(
-      piece, units, [](std::size_t, UnitResult&&) {}, progress, {});
+  backend.train(piece, units, [](std::size_t, UnitResult&&) {}, progress, {});
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   timer.request_stop();

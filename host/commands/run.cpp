@@ -15,13 +15,12 @@ namespace {
 /// becomes the output.
 class Run {
 public:
-  Run(const Sweep& sweep, const RunOptions& options)
-      : sweep_(sweep), options_(options), folder_(parts_folder(options.output)) {}
+  /// \param notice  about the backend, to be said once all is well; may be empty
+  Run(const Sweep& sweep, const RunOptions& options, Backend& backend, std::string notice)
+      : sweep_(sweep), options_(options), backend_(backend), notice_(std::move(notice)),
+        folder_(parts_folder(options.output)) {}
 
   ExitCode execute() {
-    std::string notice;
-    backend_ = make_backend(options_.backend, &notice);
-    require_memory(sweep_, *backend_);
     const bool may_exist = options_.existing != Existing::refuse;
     require_output(options_.output, may_exist ? Overwrite::yes : Overwrite::no,
                    "--resume extends it, --overwrite replaces it, or give another name");
@@ -37,7 +36,7 @@ public:
       // The output, and as much again for the parts.
       require_space(options_.output, 2 * predicted_file_bytes(sweep_));
       // Only now: an error is one line.
-      if (!notice.empty()) say(notice);
+      if (!notice_.empty()) say(notice_);
       for (const std::string& sentence : damaged_) say(sentence + "; it will be computed again");
       const SignalGuard signals(progress_);
       train(work);
@@ -105,11 +104,11 @@ private:
 
   void train(const std::vector<Work>& work) {
     const auto begin = std::chrono::steady_clock::now();
-    PartWriter parts(folder_, [this] { progress_.stop = true; });
+    PartWriter parts(options_.output, [this] { progress_.stop = true; });
     {
       const ProgressMeter meter(progress_, updates_, options_.quiet);
       try {
-        train_work(sweep_, work, results_, *backend_, progress_,
+        train_work(sweep_, work, results_, backend_, progress_,
                    [&](const Sweep& sweep, const WorkUnit& unit, UnitResult&& result) {
                      parts.add(sweep, unit, std::move(result));
                    });
@@ -128,7 +127,7 @@ private:
 
   void write() {
     stop_if_asked();
-    const Origin origin{options_.command_line, backend_->name(), backend_->device(), updates_,
+    const Origin origin{options_.command_line, backend_.name(), backend_.device(), updates_,
                         seconds_};
     TemporaryFile file(folder_ + "/result", options_.output);
     const Dataset data = is_shard() ? shard_file(sweep_, results_, base_, options_.shard, origin)
@@ -144,9 +143,13 @@ private:
   [[noreturn]] void give_up(const Error& error) const {
     if (error.exit_code != ExitCode::interrupted) log_error(folder_, error.what());
     const std::size_t kept = remove_empty_parts(folder_);
-    const std::string go_on =
-        kept > 0 ? "; what is finished is kept in '" + folder_ + "', and --resume goes on with it"
-                 : "; nothing was finished yet, start the same command again";
+    std::string go_on;
+    if (kept > 0) {
+      go_on = "; what is finished is kept in '" + folder_ + "', and --resume goes on with it";
+    } else if (error.exit_code == ExitCode::interrupted) {
+      go_on =
+          "; nothing of '" + options_.output + "' was finished yet, start the same command again";
+    }
     throw Error(error.exit_code, error.what() + go_on);
   }
 
@@ -173,8 +176,9 @@ private:
 
   const Sweep& sweep_;
   const RunOptions& options_;
+  Backend& backend_;
+  std::string notice_;
   std::string folder_;
-  std::unique_ptr<Backend> backend_;
   Results results_{sweep_};
   Coverage base_;
   std::vector<std::string> damaged_;
@@ -233,7 +237,10 @@ std::unique_ptr<Backend> make_backend(const BackendOptions& options, std::string
 }
 
 ExitCode run_command(const Sweep& sweep, const RunOptions& options) {
-  return Run(sweep, options).execute();
+  std::string notice;
+  const std::unique_ptr<Backend> backend = make_backend(options.backend, &notice);
+  require_memory(sweep, *backend);
+  return Run(sweep, options, *backend, notice).execute();
 }
 
 } // namespace sharpsweep

@@ -64,7 +64,8 @@ public:
         json["updates_per_second"] = speed;
         json["seconds_left"] = missing / speed;
       }
-      std::printf("%s\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+      std::printf("%s\n",
+                  json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
       return ExitCode::done;
     }
     std::printf("%s: %.1f %% done, %zu of %llu work units missing\n", output_.c_str(),
@@ -90,9 +91,11 @@ private:
       if (sweep_ || !fs::exists(path)) continue;
       sweep_ = Sweep::from_settings(read_sweep_file(path));
     }
-    if (!sweep_ && fs::exists(output_)) sweep_ = sweep_of_file(read_root_attributes(output_), output_);
+    if (!sweep_ && fs::exists(output_))
+      sweep_ = sweep_of_file(read_root_attributes(output_), output_);
     if (!sweep_) {
-      throw FileError("'" + output_ + "' does not exist, and no run is writing it: there is neither '" +
+      throw FileError("'" + output_ +
+                      "' does not exist, and no run is writing it: there is neither '" +
                       parts_folder(output_) + "' nor '" + shards_folder(output_) + "'");
     }
   }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "host/analysis/phase_diagram.hpp"
+#include "host/assembly.hpp"
 #include "host/commands/commands.hpp"
 #include "host/engine.hpp"
 #include "host/output/reader.hpp"
@@ -105,9 +106,9 @@ void require_consistent(const Dataset& data, const Sweep& sweep, const std::stri
   std::vector<std::int64_t> codes(sweep.init.size());
   for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<std::int64_t>(i);
   const Variable* status = data.find("status");
-  bool consistent = status && value_count(*status) == sweep.cells() && same("depth", depths) && same("init", codes) &&
-                    same("step_size", sweep.step_size) && same("eta", sweep.eta) &&
-                    same("target", sweep.target);
+  bool consistent = status && value_count(*status) == sweep.cells() && same("depth", depths) &&
+                    same("init", codes) && same("step_size", sweep.step_size) &&
+                    same("eta", sweep.eta) && same("target", sweep.target);
   for (const Variable& variable : data.variables) {
     std::size_t count = 1;
     for (const std::string& dimension : variable.dimensions) count *= data.extent(dimension);
@@ -131,6 +132,11 @@ ExitCode verify_command(const std::string& path, std::size_t cells, const Backen
   }
   require_consistent(stored, sweep, path);
   const std::unique_ptr<Backend> backend = make_backend(options);
+  Results carried(sweep); // the work units in the file, which say what is missing
+  take_file(sweep, carried, path);
+  const auto is_missing = [&](std::size_t cell) {
+    return !carried.complete(sweep, cell) && bits_at(*stored.find("status"), cell) == 0;
+  };
   // A stratified sample: one cell from each of `cells` equal stretches of the grid.
   const std::size_t total = sweep.cells();
   cells = std::min(cells, total);
@@ -138,7 +144,7 @@ ExitCode verify_command(const std::string& path, std::size_t cells, const Backen
   for (std::size_t i = 0; i < cells; ++i) {
     const std::size_t begin = total / cells * i, length = total / cells;
     const std::size_t cell = begin + mix64(i) % length;
-    if (bits_at(*stored.find("status"), cell) != 0) sample.insert(cell); // not a missing one
+    if (!is_missing(cell)) sample.insert(cell);
   }
   std::size_t values = 0;
   for (const std::size_t index : sample) {

@@ -237,9 +237,9 @@ public:
         }
         for (const std::size_t i : finished) {
           const std::size_t u = batch.first_unit + i;
-          UnitResult result = flight->output.reduce(
-              units[u], flight->first_configuration[i],
-              units[u].earlier_seeds > 0 ? earlier(u) : UnitResult{});
+          UnitResult result =
+              flight->output.reduce(units[u], flight->first_configuration[i],
+                                    units[u].earlier_seeds > 0 ? earlier(u) : UnitResult{});
           const std::lock_guard lock(mutex);
           sink(u, std::move(result));
           if (--flight->open_units == 0) in_flight[b].reset();

@@ -66,10 +66,11 @@ void check_checksum(const std::string& path) {
   }
   if (tail.size() < kTrailer || !tail.starts_with(kMark)) {
     throw FileError("'" + path +
-                    "' is no complete sharpsweep file: its last line, the checksum, is not there");
+                    "' is no complete sharpsweep file: the checksum that ends it is not there");
   }
   if (tail.substr(kMark.size(), kHexDigits) != digest || tail.back() != '\n') {
-    throw FileError("'" + path + "' is damaged or was changed: its checksum is not that of its bytes");
+    throw FileError("'" + path +
+                    "' is damaged or was changed: its checksum is not that of its bytes");
   }
 }
 

@@ -1,5 +1,6 @@
 /// \file
-/// Files that are complete or not there: written to a unique temporary name, closed, synced, renamed.
+/// Files that are complete or not there: written to a unique temporary name, closed, synced,
+/// renamed.
 #pragma once
 
 #include <string>

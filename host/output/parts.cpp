@@ -120,8 +120,9 @@ void log_error(const std::string& folder, const std::string& sentence) {
   std::fclose(file);
 }
 
-PartWriter::PartWriter(std::string folder, std::function<void()> on_failure)
-    : folder_(std::move(folder)), on_failure_(std::move(on_failure)) {
+PartWriter::PartWriter(std::string output, std::function<void()> on_failure)
+    : output_(std::move(output)), folder_(parts_folder(output_)),
+      on_failure_(std::move(on_failure)) {
   thread_ = std::thread([this] { loop(); });
 }
 
@@ -206,14 +207,15 @@ void PartWriter::write(const Sweep& sweep, const std::vector<WorkUnit>& units,
   last_part_ = now;
   Dataset file;
   file.attributes = provenance(sweep);
-  file.attributes.insert(
-      file.attributes.end(),
-      {{"updates", trained}, {"seconds", seconds}, {"written", static_cast<double>(std::time(nullptr))}});
+  file.attributes.insert(file.attributes.end(),
+                         {{"updates", trained},
+                          {"seconds", seconds},
+                          {"written", static_cast<double>(std::time(nullptr))}});
   file.groups.emplace_back(units_group_name(0),
                            units_to_group({sweep, units, std::move(results)}, Networks::kept));
   for (bool again = true;; again = false) {
     try {
-      TemporaryFile temporary(folder_ + "/part", path);
+      TemporaryFile temporary(folder_ + "/part", output_);
       temporary.write(file);
       temporary.publish(path, Overwrite::yes);
       return;

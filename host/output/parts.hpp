@@ -50,8 +50,9 @@ void log_error(const std::string& folder, const std::string& sentence);
 /// larger parts.
 class PartWriter {
 public:
+  /// \param output      the output beside which the folder of parts lies
   /// \param on_failure  called once, from the writing thread, when a part can't be written
-  PartWriter(std::string folder, std::function<void()> on_failure);
+  PartWriter(std::string output, std::function<void()> on_failure);
   PartWriter(const PartWriter&) = delete;
   PartWriter& operator=(const PartWriter&) = delete;
   ~PartWriter();
@@ -73,7 +74,7 @@ private:
     UnitResult result;
     std::size_t bytes;
   };
-  std::string folder_;
+  std::string output_, folder_;
   std::function<void()> on_failure_;
   std::chrono::steady_clock::time_point last_part_;
   std::mutex mutex_;

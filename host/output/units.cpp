@@ -102,8 +102,9 @@ private:
     const auto column = [&](const char* name) -> const Integers& {
       return values<Integers>(group_, name, count);
     };
-    const Integers &first = column("first_configuration"), &configurations = column("configurations"),
-                   &first_seed = column("first_seed"), &seeds = column("seeds");
+    const Integers &first = column("first_configuration"),
+                   &configurations = column("configurations"), &first_seed = column("first_seed"),
+                   &seeds = column("seeds");
     const auto& identities =
         values<std::vector<std::uint8_t>>(group_, "identity", count * kIdentityBytes);
     const auto all = static_cast<std::int64_t>(sweep().configurations());
@@ -281,10 +282,10 @@ Dataset units_to_group(const FinishedUnits& finished, Networks networks) {
   };
   group.coordinates.push_back(index_axis("unit", finished.units.size(), "number of the work unit"));
   group.coordinates.push_back(index_axis("byte", kIdentityBytes, "byte of a SHA-256"));
-  group.coordinates.push_back(index_axis(
-      "cell", cells.size(), "cell: of each unit in turn, [configuration][target], targets fastest"));
-  Variable parameters =
-      index_axis("order_parameter", kOrderParameters, "which order parameter");
+  group.coordinates.push_back(
+      index_axis("cell", cells.size(),
+                 "cell: of each unit in turn, [configuration][target], targets fastest"));
+  Variable parameters = index_axis("order_parameter", kOrderParameters, "which order parameter");
   std::string meanings;
   for (const OrderParameterInfo& info : order_parameter_info()) {
     meanings += (meanings.empty() ? "" : " ") + std::string(info.name);
@@ -300,18 +301,24 @@ Dataset units_to_group(const FinishedUnits& finished, Networks networks) {
   column("configurations", std::move(configurations), "number of consecutive configurations");
   column("first_seed", std::move(first_seed), "number of the first seed");
   column("seeds", std::move(seeds), "number of seeds");
-  group.variables.push_back({"identity", {"unit", "byte"}, std::move(identities), "1",
+  group.variables.push_back({"identity",
+                             {"unit", "byte"},
+                             std::move(identities),
+                             "1",
                              "SHA-256 of all that determines the unit's numbers"});
   put_states(group, "", "cell", cells);
   if (!path.empty()) {
-    group.coordinates.push_back(
-        index_axis("path_cell", path.size(), "of each unit in turn, [time][configuration][target]"));
+    group.coordinates.push_back(index_axis("path_cell", path.size(),
+                                           "of each unit in turn, [time][configuration][target]"));
     put_states(group, "path_", "path_cell", path);
   }
   if (!outcomes.empty()) {
     group.coordinates.push_back(index_axis("network", outcomes.size() / kOrderParameters,
                                            "of each unit in turn, [configuration][seed][target]"));
-    group.variables.push_back({"outcome", {"network", "order_parameter"}, std::move(outcomes), "1",
+    group.variables.push_back({"outcome",
+                               {"network", "order_parameter"},
+                               std::move(outcomes),
+                               "1",
                                "order parameters of one coordinate of one network"});
   }
   if (!weights.empty()) {
@@ -327,7 +334,8 @@ Dataset units_to_group(const FinishedUnits& finished, Networks networks) {
 std::vector<FinishedUnits> units_of_file(const Dataset& file, const std::string& path) {
   std::vector<FinishedUnits> list;
   for (const auto& [name, group] : file.groups) {
-    if (name == units_group_name(list.size())) list.push_back(GroupReader(file, group, path).read());
+    if (name == units_group_name(list.size()))
+      list.push_back(GroupReader(file, group, path).read());
   }
   return list;
 }
@@ -346,7 +354,8 @@ std::vector<Attribute> provenance(const Sweep& sweep) {
 
 Sweep sweep_of_file(const Dataset& file, const std::string& path) {
   const std::string* text = file.text("sweep");
-  if (!text) throw FileError("'" + path + "' has no attribute 'sweep': it is not a sharpsweep file");
+  if (!text)
+    throw FileError("'" + path + "' has no attribute 'sweep': it is not a sharpsweep file");
   const std::int64_t version = file.integer("numeric_version", kNumericVersion);
   if (version != kNumericVersion) {
     throw FileError("'" + path + "' has numeric version " + std::to_string(version) +

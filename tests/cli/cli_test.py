@@ -20,7 +20,7 @@ from program import BINARY, ENVIRONMENT, keys_of_ssam, run, sweep_text
 
 QUICK = {"steps": 5, "seeds": 2}
 ENDLESS = {"steps": 10**12, "seeds": 64, "target": "lin(0.5,1.5,8)"}
-COMMANDS = ["run", "plan", "info", "verify", "models", "bench"]
+COMMANDS = ["run", "plan", "info", "status", "verify", "merge", "slurm", "models", "bench"]
 USAGE, FILE, DEVICE, INTERRUPTED = 2, 3, 4, 75
 
 # What stands in the sweep file -> what the one line on standard error says. Exit code 2.
@@ -161,7 +161,7 @@ BAD_COMMAND_LINES = {
     "-o .": (FILE, r"'\.' is a folder; name the output file in it"),
     "-o missing/a.h5": (FILE, r"the folder 'missing' does not exist"),
     "-o s.toml/a.h5": (FILE, r"the folder 's\.toml' is a file"),
-    "-o s.toml": (FILE, r"'s\.toml' exists; give another name or --overwrite"),
+    "-o s.toml": (FILE, r"'s\.toml' exists; --resume extends it, --overwrite replaces it"),
     "-o ": (USAGE, r"^--output: .*empty"),
     "-o /dev/null --overwrite": (FILE, r"'/dev/null' is not a regular file"),
     "-o dev/full/a.h5": (FILE, r"'dev/full' does not exist"),
@@ -181,7 +181,7 @@ BAD_COMMANDS = {
     "plan s.toml --eta 0": (USAGE, r"^eta: 0 has to be above 0"),
     "info": (USAGE, r"FILE"),
     "info missing.h5": (FILE, r"'missing\.h5' does not exist"),
-    "info s.toml": (FILE, r"'s\.toml' can't be read: it is no complete HDF5 file"),
+    "info s.toml": (FILE, r"'s\.toml' is no complete sharpsweep file"),
     "info folder": (FILE, r"'folder' is a folder"),
     "info s.toml --jsn": (USAGE, r"'--jsn'.*did you mean '--json'\?"),
     "verify missing.h5": (FILE, r"'missing\.h5' does not exist"),
@@ -278,7 +278,7 @@ class Errors(Folder):
     def test_existing_output_is_refused_and_untouched(self):
         self.write("a.h5", b"precious")
         self.check_refused(["run", "s.toml", "-o", "a.h5"], FILE,
-                           r"'a\.h5' exists; give another name or --overwrite")
+                           r"'a\.h5' exists; --resume extends it, --overwrite replaces it")
         (self.folder / "link.h5").symlink_to("nowhere")  # a name that is taken, too
         self.check_refused(["run", "s.toml", "-o", "link.h5"], FILE, r"'link\.h5' exists")
         done = self.run_here("run", "s.toml", "-o", "a.h5", "--overwrite")
@@ -336,7 +336,7 @@ class Disks(Folder):
         done = self.mounted("size=2m", """
             echo precious > disk/a.h5
             "$P" run s.toml -o disk/a.h5 --overwrite --backend cpu --quiet & pid=$!
-            while ! ls disk/*.tmp >/dev/null 2>&1; do sleep 0.01; done
+            while ! ls disk/a.h5.parts/sweep.toml >/dev/null 2>&1; do sleep 0.01; done
             dd if=/dev/zero of=disk/filler bs=4k 2>/dev/null
             wait $pid; rc=$?
             [ "$(cat disk/a.h5)" = precious ] || echo lost
@@ -383,7 +383,7 @@ class Interruption(Folder):
                                    stderr=subprocess.PIPE, env=ENVIRONMENT, **how)
         self.addCleanup(process.kill)
         deadline = time.monotonic() + 10
-        while not list(self.folder.glob("*.tmp")):
+        while not list(self.folder.glob("*.parts/sweep.toml")):
             self.assertLess(time.monotonic(), deadline, "the run did not begin")
             time.sleep(0.01)
         time.sleep(0.1)

@@ -9,9 +9,8 @@
 
 namespace sharpsweep {
 
-/// The sum of n values by one fixed tree: neighbours first, then pairs of pairs, and so on; a partner
-/// beyond the end is left out. The tree depends on n alone.
-/// \param values  overwritten
+/// The sum of n values by one fixed tree: neighbours first, then pairs of pairs, and so on; a
+/// partner beyond the end is left out. The tree depends on n alone. \param values  overwritten
 template <class T>
 T pairwise_sum(T* values, std::size_t n) {
   for (std::size_t step = 1; step < n; step *= 2) {
