@@ -105,10 +105,11 @@ std::string obstacle(const Sweep& old, const Sweep& now, const std::string& name
                " coordinates, these " + std::to_string(now.target.size()) +
                "; with a projection that makes them other networks";
       }
-    } else if (key.name == "seeds" || key.name == "first_seed") {
-      const std::uint64_t end = std::uint64_t{old.first_seed} + old.seeds;
+    } else if (key.name == "first_seed") {
       if (old.first_seed < now.first_seed) lost = integer(old.first_seed);
-      if (end > std::uint64_t{now.first_seed} + now.seeds) lost = integer(end - 1);
+    } else if (key.name == "seeds") {
+      const std::uint64_t end = std::uint64_t{old.first_seed} + old.seeds;
+      if (end > std::uint64_t{now.first_seed} + now.seeds) lost = "seed " + integer(end - 1);
     } else {
       const std::string name_of_key(key.name);
       const std::string before = joined(old.settings.at(name_of_key));

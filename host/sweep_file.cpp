@@ -108,9 +108,11 @@ Settings read_sweep_file(const std::string& path) {
     throw FileError("the sweep file '" + path + "' " +
                     (std::filesystem::exists(path, status) ? "can't be read" : "does not exist"));
   }
-  std::string text(kMaxSweepFileBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
+  std::string text;
+  char piece[4096];
+  while (text.size() <= kMaxSweepFileBytes && (file.read(piece, sizeof piece), file.gcount() > 0)) {
+    text.append(piece, static_cast<std::size_t>(file.gcount()));
+  }
   if (file.bad()) throw FileError("the sweep file '" + path + "' can't be read");
   if (text.size() > kMaxSweepFileBytes) {
     throw UsageError(path + ": is larger than a sweep file can be (64 MiB)");

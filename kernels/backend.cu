@@ -1,11 +1,9 @@
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <condition_variable>
-#include <deque>
+#include <limits>
 #include <mutex>
-#include <thread>
 
+#include "host/device_queue.hpp"
 #include "kernels/batch.cuh"
 #include "kernels/device.cuh"
 
@@ -20,6 +18,8 @@ constexpr double kMemoryShare = 0.8;
 constexpr double kFillingLanes = 4e6;
 /// Host memory that the results of one batch may take.
 constexpr double kBatchHostBytes = 1e9;
+/// The kernels are compiled for 8.0 (CMAKE_CUDA_ARCHITECTURES) and later ones.
+constexpr int kLeastComputeCapability = 8;
 /// Lanes are counted in 32 bits on the device.
 constexpr double kMaxBatchLanes = 1e9;
 
@@ -36,29 +36,29 @@ public:
                                : cudaGetErrorString(status);
       throw DeviceError(std::string("no usable GPU: ") + reason);
     }
-    for (int device = 0; device < count; ++device) {
-      cudaDeviceProp properties{};
-      check(cudaGetDeviceProperties(&properties, device), "describe itself");
-      names_.emplace_back(properties.name);
-      check(cudaSetDevice(device), "be selected");
-      std::size_t free = 0, total = 0;
-      check(cudaMemGetInfo(&free, &total), "tell its memory");
-      free_bytes_ = device == 0 ? static_cast<double>(free)
-                                : std::min(free_bytes_, static_cast<double>(free));
+    std::string problem = "none of compute capability 8.0 or later";
+    for (int id = 0; id < count; ++id) {
+      try {
+        add_device(id);
+      } catch (const DeviceError& error) {
+        problem = error.what(); // the others may do
+        cudaGetLastError();
+      }
     }
+    if (devices_.empty()) throw DeviceError("no usable GPU: " + problem);
   }
 
   std::string name() const override { return "cuda"; }
   std::string device() const override {
-    std::string text = names_.front();
-    for (std::size_t i = 1; i < names_.size(); ++i) text += ", " + names_[i];
+    std::string text;
+    for (const Device& device : devices_) text += (text.empty() ? "" : ", ") + device.name;
     return text;
   }
   double working_memory(const Sweep& sweep) const override {
     double one = 0;
     for (const int depth : sweep.depth) one = std::max(one, host_bytes(sweep, depth));
     const double unit = one * static_cast<double>(configurations_per_unit(sweep));
-    return static_cast<double>(names_.size()) * kStreams *
+    return static_cast<double>(devices_.size()) * kStreams *
            std::min(std::max(unit, kBatchHostBytes),
                     one * static_cast<double>(sweep.configurations()));
   }
@@ -67,68 +67,36 @@ public:
              Progress& progress, const Earlier& earlier) override {
     const std::vector<Batch> batches = plan(sweep, units);
     std::mutex mutex;
-    std::condition_variable changed;
-    std::deque<std::size_t> waiting; // batches that no device is working on
-    for (std::size_t b = 0; b < batches.size(); ++b) waiting.push_back(b);
-    std::size_t open = batches.size(); // not finished yet
-    std::exception_ptr failure, device_failure;
-
     const Sink deliver = [&](std::size_t unit, UnitResult&& result) {
       const std::lock_guard lock(mutex);
       sink(unit, std::move(result));
     };
-    // False when all is done or stopped. While batches are in flight elsewhere it waits: a device
-    // that fails hands its own back.
-    const auto take = [&](std::size_t& batch) {
-      std::unique_lock lock(mutex);
-      while (waiting.empty() && open > 0 && !progress.stop) {
-        changed.wait_for(lock, std::chrono::milliseconds(100));
-      }
-      if (waiting.empty() || progress.stop) return false;
-      batch = waiting.front();
-      waiting.pop_front();
-      return true;
-    };
-    const auto work = [&](int device) {
-      std::size_t batch = 0;
-      while (take(batch)) {
-        std::exception_ptr thrown;
-        bool device_failed = false;
-        try {
-          check(cudaSetDevice(device), "be selected");
-          train_batch(sweep, units, batches[batch], deliver, progress, earlier);
-        } catch (const DeviceError&) {
-          thrown = std::current_exception();
-          device_failed = true;
-        } catch (...) {
-          thrown = std::current_exception();
-        }
-        const std::lock_guard lock(mutex);
-        changed.notify_all();
-        if (!thrown) {
-          --open;
-        } else if (device_failed) {
-          waiting.push_back(batch); // for other devices and streams; with none left the run fails
-          device_failure = thrown;
-          return;
-        } else {
-          if (!failure) failure = thrown;
-          progress.stop = true;
-          return;
-        }
-      }
-    };
-    {
-      std::vector<std::jthread> threads;
-      for (int device = 0; device < static_cast<int>(names_.size()); ++device) {
-        for (unsigned i = 0; i < kStreams; ++i) threads.emplace_back(work, device);
-      }
-    }
-    if (failure) std::rethrow_exception(failure);
-    if (!progress.stop && open > 0) std::rethrow_exception(device_failure);
+    run_on_devices(batches.size(), static_cast<int>(devices_.size()), kStreams, progress.stop,
+                   [&](int device, std::size_t batch) {
+                     check(cudaSetDevice(devices_[static_cast<std::size_t>(device)].id),
+                           "be selected");
+                     train_batch(sweep, units, batches[batch], deliver, progress, earlier);
+                   });
   }
 
 private:
+  struct Device {
+    int id;
+    std::string name;
+  };
+
+  /// Takes a device into use, unless it is older than the kernels were compiled for.
+  void add_device(int id) {
+    cudaDeviceProp properties{};
+    check(cudaGetDeviceProperties(&properties, id), "describe itself");
+    if (properties.major < kLeastComputeCapability) return;
+    check(cudaSetDevice(id), "be selected");
+    std::size_t free = 0, total = 0;
+    check(cudaMemGetInfo(&free, &total), "tell its memory");
+    devices_.push_back({id, properties.name});
+    free_bytes_ = std::min(free_bytes_, static_cast<double>(free));
+  }
+
   /// Bytes on the host per configuration of a batch: what is downloaded, and its copy in results.
   static double host_bytes(const Sweep& sweep, int depth) {
     const auto targets = static_cast<double>(sweep.target.size());
@@ -149,7 +117,7 @@ private:
       const double bytes = device_bytes_per_configuration(sweep, depth, first.trained_seeds());
       const double lanes = static_cast<double>(sweep.target.size()) * first.trained_seeds();
       const double share = std::ceil(static_cast<double>(sweep.configurations_per_depth()) /
-                                     (kStreams * static_cast<double>(names_.size())));
+                                     (kStreams * static_cast<double>(devices_.size())));
       const double least = static_cast<double>(first.configurations); // a unit is not cut
       const double memory = kMemoryShare * free_bytes_ / kStreams / bytes;
       const double most = std::min({memory, kMaxBatchLanes / lanes,
@@ -173,8 +141,8 @@ private:
     return batches;
   }
 
-  std::vector<std::string> names_;
-  double free_bytes_ = 0;
+  std::vector<Device> devices_;
+  double free_bytes_ = std::numeric_limits<double>::infinity(); ///< of the fullest device
 };
 
 } // namespace

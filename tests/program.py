@@ -3,6 +3,7 @@ import hashlib
 import os
 import pathlib
 import subprocess
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = os.environ.get("SHARPSWEEP", str(ROOT / "build" / "sharpsweep"))
@@ -15,6 +16,12 @@ def run(*arguments, cwd=None, timeout=60, **more):
     return subprocess.run([BINARY, *map(str, arguments)], cwd=cwd, timeout=timeout, text=True,
                           env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, **more)
+
+
+def scratch_folder():
+    """A temporary folder, in memory where there is one: syncing costs nothing there."""
+    memory = pathlib.Path("/dev/shm")
+    return tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None)
 
 
 def seal(path):

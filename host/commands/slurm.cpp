@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "host/commands/commands.hpp"
+#include "sharpsweep/sweep/work_units.hpp"
 
 namespace sharpsweep {
 namespace {
@@ -18,12 +19,12 @@ constexpr std::string_view kHead = R"bash(#!/usr/bin/env bash
 # Trains a sweep with SLURM: an array of tasks, each a shard of the sweep or several, and then a job
 # that merges the shards into the output.
 #
-#   bash THIS_SCRIPT             on a login node submits both; once more: what is missing
-#   sharpsweep status OUTPUT     how far it is, and what failed
+#   bash THIS_SCRIPT            on a login node submits both; later again: what is still missing
+#   sharpsweep status OUTPUT    how far it is, and what failed
 #
-# A task that is preempted, or short of its time limit, goes back into the queue and continues where
-# it stopped. Shards and logs lie in the folder OUTPUT.shards. sharpsweep has to be on the PATH, or
-# SHARPSWEEP to name it; everything lies where login and compute nodes see it.
+# A task that is preempted, or close to its time limit, goes back into the queue and continues where
+# it stopped. Shards and logs lie in the folder OUTPUT.shards, on a disk that all nodes see.
+# sharpsweep has to be on the PATH, or its place in SHARPSWEEP.
 
 )bash";
 
@@ -34,7 +35,7 @@ die() { # MESSAGE [EXIT CODE]
 }
 
 submit() {
-    local script program extend='' earlier limit elements logs array merge
+    local script program extend='' earlier limit elements logs both array merge
     case $0 in */slurm_script) die "start this script with bash, not with sbatch" ;; esac
     script=$(realpath -- "$0")
     program=$(command -v -- "${SHARPSWEEP:-sharpsweep}") ||
@@ -69,17 +70,16 @@ submit() {
     [ -n "$limit" ] || die "SLURM did not tell its MaxArraySize; print this with --array-limit"
     elements=$((shards < limit ? shards : limit))
     logs=${PWD//%/%%}/logs # SLURM replaces a single % and what follows it
+    both=(--parsable --open-mode=append --requeue --time="$minutes" "${options[@]}")
 
     # sbatch says itself why it refuses.
-    array=$(sbatch --parsable --array="1-$elements" --output="$logs/%A_%a.log" --open-mode=append \
-        --requeue --time="$minutes" "${task_options[@]}" "${options[@]}" \
-        "$script" task "$program" "$output" "$extend" "$elements") ||
+    array=$(sbatch "${task_options[@]}" "${both[@]}" --array="1-$elements" \
+        --output="$logs/%A_%a.log" "$script" task "$program" "$output" "$extend" "$elements") ||
         die "sbatch refused the tasks (see above); nothing was submitted"
     array=${array%%;*} # a federation adds the cluster
     echo "$array" >job_ids
-    merge=$(sbatch --parsable --dependency="afterany:$array" --kill-on-invalid-dep=yes \
-        --output="$logs/merge_%j.log" --open-mode=append --requeue --time="$minutes" "${options[@]}" \
-        "$script" merge "$program" "$output" "$extend") ||
+    merge=$(sbatch "${both[@]}" --dependency="afterany:$array" --kill-on-invalid-dep=yes \
+        --output="$logs/merge_%j.log" "$script" merge "$program" "$output" "$extend") ||
         die "sbatch refused the merge (see above), but the tasks run as job $array; after them:
   bash $(printf %q "$script") merge $(printf '%q ' "$program" "$output" "$extend")"
     echo "$array,${merge%%;*}" >job_ids
@@ -152,14 +152,26 @@ std::string quoted(const std::string& text) {
   return word + "'";
 }
 
-/// The lines of a shell array, one word each.
-std::string array_text(const std::string& name, const std::vector<std::string>& words) {
+/// A line that sets a variable and says what it means.
+std::string setting(const std::string& name, const std::string& value, const std::string& meaning) {
+  std::string line = name + "=" + value;
+  line.resize(std::max<std::size_t>(line.size(), 24), ' ');
+  return line + " # " + meaning + "\n";
+}
+
+/// A shell array of these words, one a line.
+std::string list(const std::string& name, const std::vector<std::string>& words) {
   std::string text = name + "=(\n";
   for (const std::string& word : words) text += "    " + quoted(word) + "\n";
   return text + ")\n";
 }
 
-void check(const SlurmOptions& options) {
+void check(const Sweep& sweep, const SlurmOptions& options) {
+  const std::uint64_t units = count_work_units(sweep);
+  if (options.tasks > units) {
+    throw UsageError("--tasks: the sweep has only " + std::to_string(units) +
+                     " work units to share among " + std::to_string(options.tasks) + " tasks");
+  }
   for (const char c : options.output) {
     if (std::iscntrl(static_cast<unsigned char>(c)) || c == '\\') {
       throw UsageError("--output: SLURM takes no names with backslashes or control characters");
@@ -174,7 +186,7 @@ void check(const SlurmOptions& options) {
 } // namespace
 
 ExitCode slurm_command(const Sweep& sweep, const SlurmOptions& options) {
-  check(options);
+  check(sweep, options);
   const bool on_gpu = options.gpus_per_task > 0;
   std::vector<std::string> both = {"--job-name=" +
                                        std::filesystem::path(options.output).stem().string(),
@@ -189,26 +201,17 @@ ExitCode slurm_command(const Sweep& sweep, const SlurmOptions& options) {
   if (on_gpu) task.push_back("--gres=gpu:" + std::to_string(options.gpus_per_task));
 
   std::string text(kHead);
-  text += "output=" + quoted(options.output) +
-          " # a relative path starts where the script is started\n"
-          "shards=" +
-          std::to_string(options.tasks) +
-          "\n"
-          "minutes=" +
-          std::to_string(options.minutes) +
-          " # time limit of a task\n"
-          "array_limit=" +
-          std::to_string(options.array_limit) +
-          " # the largest index of an array; 0: SLURM is asked\n"
-          "resume=" +
-          (options.resume ? "yes" : "no") +
-          " # yes: an output that exists is extended by what the sweep has more\n"
-          "# Options of sbatch for all jobs, and for the tasks alone.\n" +
-          array_text("options", both) + array_text("task_options", task) +
-          "# Options of sharpsweep run.\n"
-          "backend=(--backend " +
-          (on_gpu ? "cuda" : "cpu --threads \"$SLURM_CPUS_PER_TASK\"") + ")\n\n" +
-          "sweep() {\n    cat <<'END_OF_SWEEP'\n" + sweep.text() + "END_OF_SWEEP\n}\n";
+  text += setting("output", quoted(options.output), "relative to where this script is started");
+  text += setting("shards", std::to_string(options.tasks), "parts of the sweep, one for each task");
+  text += setting("minutes", std::to_string(options.minutes), "time limit of a task");
+  text += setting("array_limit", std::to_string(options.array_limit),
+                  "the site's largest array index; 0: SLURM is asked");
+  text += setting("resume", options.resume ? "yes" : "no", "yes: extends an output that exists");
+  text += "# Options of sbatch for all jobs, and for the tasks alone.\n";
+  text += list("options", both) + list("task_options", task);
+  text += "# Options of sharpsweep run.\nbackend=(--backend ";
+  text += on_gpu ? "cuda)\n" : "cpu --threads \"$SLURM_CPUS_PER_TASK\")\n";
+  text += "\nsweep() {\n    cat <<'END_OF_SWEEP'\n" + sweep.text() + "END_OF_SWEEP\n}\n";
   text += kBody;
   std::fputs(text.c_str(), stdout);
   return ExitCode::done;
