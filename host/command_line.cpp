@@ -212,7 +212,7 @@ class Parser {
 public:
   explicit Parser(const std::vector<std::string>& words) : words_(words) {
     app_.set_version_flag("--version",
-                          std::string("sharpsweep ") + kVersion + " (" + git_revision() + ")");
+                          std::string("sharpsweep ") + version() + " (" + git_revision() + ")");
     app_.require_subcommand(1);
     app_.fallthrough(false);
     app_.formatter(std::make_shared<HelpFormatter>()); // commands inherit it

@@ -1,4 +1,4 @@
-# Writes OUT, a source file with the git revision of SOURCE, only when its content changes.
+# Writes OUT, a source file with VERSION and the git revision of SOURCE, only when it changes.
 execute_process(
   COMMAND git -C ${SOURCE} describe --always --dirty --abbrev=12
   OUTPUT_VARIABLE revision
@@ -8,7 +8,11 @@ execute_process(
 if(NOT status EQUAL 0)
   set(revision "unknown")
 endif()
-set(content "#include \"host/version.hpp\"\n\nconst char* sharpsweep::git_revision() { return \"${revision}\"; }\n")
+set(content "#include \"host/version.hpp\"
+
+const char* sharpsweep::version() { return \"${VERSION}\"; }
+const char* sharpsweep::git_revision() { return \"${revision}\"; }
+")
 set(old "")
 if(EXISTS ${OUT})
   file(READ ${OUT} old)

@@ -4,7 +4,7 @@
 
 namespace sharpsweep {
 
-inline constexpr const char* kVersion = "0.1.0";
+const char* version(); ///< of the release, as CMakeLists.txt states it
 const char* git_revision();
 
 } // namespace sharpsweep

@@ -28,13 +28,17 @@ need() {
         as_root=(sudo)
     fi
     echo "installing ${missing[*]}"
+    local log
+    log=$(mktemp)
     "${as_root[@]}" apt-get update -qq || true # an old package list may still do
     if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-        --no-install-recommends "${missing[@]}" >"${TMPDIR:-/tmp}/sharpsweep-apt.$$.log" 2>&1; then
-        tail -n 5 "${TMPDIR:-/tmp}/sharpsweep-apt.$$.log" >&2
+        --no-install-recommends "${missing[@]}" >"$log" 2>&1; then
+        tail -n 5 "$log" >&2
         echo "these packages could not be installed: ${missing[*]}" >&2
+        rm -f "$log"
         exit 1
     fi
+    rm -f "$log"
 }
 
 build() {

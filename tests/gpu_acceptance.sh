@@ -16,25 +16,35 @@ FLAGS=(-std=c++20 -O3 -arch="$ARCH" -fmad=false -I "$ROOT/include" -I "$ROOT"
        -Xcompiler=-ffp-contract=off,-fno-math-errno)
 AVX2=-Xcompiler=-mavx2,-mfma
 AVX512=-Xcompiler=-mavx512f,-mavx512dq,-mavx512bw,-mavx512vl,-mfma
-compile() { # SOURCE [FLAG...]
-    local source=$1
-    shift
-    "$NVCC" "${FLAGS[@]}" "$@" -c "$ROOT/$source" -o "$OUT/$(basename "$source").o"
-}
+objects=()
 jobs=()
+compile() { # SOURCE [FLAG...]
+    local source=$1 object
+    object=$OUT/${source//\//_}.o
+    shift
+    objects+=("$object")
+    # Nothing to do when the object is newer than every source and was made by the same command.
+    if [ -e "$object" ] && [ "$(cat "$object.command" 2>/dev/null)" = "${FLAGS[*]} $*" ] &&
+        [ -z "$(find "$ROOT"/{include,kernels,host,tests/gpu,tests/parity} -newer "$object" \
+            -name '*.[ch]*' -print -quit)" ]; then
+        return
+    fi
+    { "$NVCC" "${FLAGS[@]}" "$@" -c "$ROOT/$source" -o "$object" &&
+        echo "${FLAGS[*]} $*" >"$object.command"; } & jobs+=($!)
+}
 for source in tests/gpu/acceptance.cu kernels/{backend,batch,launch_f32,launch_f64}.cu \
     host/sweep/{axis,keys,sweep,work_units}.cpp host/cpu/{backend,trainer,kernels_scalar}.cpp; do
-    compile "$source" & jobs+=($!)
+    compile "$source"
 done
 if [ "$(uname -m)" = x86_64 ]; then
-    compile host/cpu/dispatch.cpp -DSHARPSWEEP_HAVE_X86_KERNELS & jobs+=($!)
-    compile host/cpu/kernels_avx2.cpp "$AVX2" & jobs+=($!)
-    compile host/cpu/kernels_avx512.cpp "$AVX512" & jobs+=($!)
+    compile host/cpu/dispatch.cpp -DSHARPSWEEP_HAVE_X86_KERNELS
+    compile host/cpu/kernels_avx2.cpp "$AVX2"
+    compile host/cpu/kernels_avx512.cpp "$AVX512"
 else
-    compile host/cpu/dispatch.cpp & jobs+=($!)
+    compile host/cpu/dispatch.cpp
 fi
 for job in "${jobs[@]}"; do wait "$job"; done
-"$NVCC" -arch="$ARCH" "$OUT"/*.o -o "$OUT/acceptance"
+"$NVCC" -arch="$ARCH" "${objects[@]}" -o "$OUT/acceptance"
 
 if [[ " $* " == *" --sanitize "* ]]; then
     for tool in memcheck racecheck; do

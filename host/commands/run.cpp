@@ -26,8 +26,8 @@ public:
                    "--resume extends it, --overwrite replaces it, or give another name");
     // Reading comes first: an output or parts of another sweep are left as they are.
     const std::vector<Work> work = plan();
-    if (work.empty() && kept_in_output_ && list_parts(folder_).empty()) {
-      remove_parts(folder_);
+    if (output_is_complete_) {
+      remove_parts(folder_); // of a run that ended just after it had written its output
       say("nothing to do: '" + options_.output + "' has it all");
       return ExitCode::done;
     }
@@ -71,7 +71,7 @@ private:
     if (options_.existing == Existing::resume) {
       if (std::filesystem::exists(options_.output)) {
         take_file(sweep_, results_, options_.output);
-        kept_in_output_ = true;
+        output_is_complete_ = missing_of(work).empty();
       }
       take_parts(sweep_, results_, folder_,
                  [this](const std::string& sentence) { damaged_.push_back(sentence); });
@@ -182,7 +182,7 @@ private:
   Results results_{sweep_};
   Coverage base_;
   std::vector<std::string> damaged_;
-  bool kept_in_output_ = false;
+  bool output_is_complete_ = false;
   double updates_ = 0, taken_over_ = 0, seconds_ = 0;
   Progress progress_;
   std::string digest_;

@@ -346,7 +346,7 @@ std::vector<Attribute> provenance(const Sweep& sweep) {
       {"references", "G. Clara, S. Langer, J. Schmidt-Hieber, arXiv 2503.11891 (2025)"},
       {"model", sweep.model},
       {"sweep", sweep.text()},
-      {"sharpsweep_version", kVersion},
+      {"sharpsweep_version", version()},
       {"numeric_version", Integers{kNumericVersion}},
       {"git_revision", git_revision()},
   };

@@ -93,27 +93,17 @@ void check_golden(Backend& backend) {
          std::to_string(cases - different) + " of " + std::to_string(cases) + " golden digests");
 }
 
-bool equal(const CellState& a, const CellState& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
-
 void compare_with_cpu(const Sweep& sweep, Backend& gpu, const std::string& what) {
   const auto cpu = make_cpu_backend({});
   const auto expected = results_of(sweep, *cpu);
-  const auto found = results_of(sweep, gpu);
-  std::size_t cells = 0, different = 0;
-  for (std::size_t u = 0; u < expected.size(); ++u) {
-    for (const auto list : {&UnitResult::cells, &UnitResult::path}) {
-      const auto& a = expected[u].*list;
-      const auto& b = found[u].*list;
-      cells += a.size();
-      if (a.size() != b.size()) {
-        different += a.size();
-      } else {
-        for (std::size_t i = 0; i < a.size(); ++i) different += equal(a[i], b[i]) ? 0 : 1;
-      }
-    }
+  for (const bool in_two_goes : {false, true}) {
+    std::size_t cells = 0;
+    const auto found = in_two_goes ? results_in_two_goes(sweep, gpu) : results_of(sweep, gpu);
+    const std::size_t different = differing_cells(expected, found, cells);
+    report(different == 0, what + (in_two_goes ? " in two goes" : "") + ": " +
+                               std::to_string(cells - different) + " of " + std::to_string(cells) +
+                               " cells equal the CPU's");
   }
-  report(different == 0, what + ": " + std::to_string(cells - different) + " of " +
-                             std::to_string(cells) + " cells equal the CPU's");
 }
 
 Sweep grid(int depth, std::size_t etas, std::size_t targets) {

@@ -3,6 +3,8 @@
 /// library.
 #pragma once
 
+#include <cstring>
+
 #include <iterator>
 #include <vector>
 
@@ -22,6 +24,47 @@ inline std::vector<UnitResult> results_of(const Sweep& sweep, Backend& backend) 
       [&](std::size_t index, UnitResult&& result) { results[index] = std::move(result); },
       progress, {});
   return results;
+}
+
+/// The same in two goes: a third of each unit's seeds, then the rest after them.
+inline std::vector<UnitResult> results_in_two_goes(const Sweep& sweep, Backend& backend) {
+  std::vector<WorkUnit> units = plan_work_units(sweep);
+  std::vector<UnitResult> first(units.size()), second(units.size());
+  Progress progress;
+  std::vector<WorkUnit> beginnings;
+  std::vector<std::size_t> of_unit;
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    units[i].earlier_seeds = units[i].seeds / 3;
+    if (units[i].earlier_seeds == 0) continue;
+    beginnings.push_back(units[i]);
+    beginnings.back().seeds = units[i].earlier_seeds;
+    beginnings.back().earlier_seeds = 0;
+    of_unit.push_back(i);
+  }
+  backend.train(
+      sweep, beginnings,
+      [&](std::size_t i, UnitResult&& result) { first[of_unit[i]] = std::move(result); }, progress,
+      {});
+  backend.train(
+      sweep, units, [&](std::size_t i, UnitResult&& result) { second[i] = std::move(result); },
+      progress, [&](std::size_t i) { return first[i]; });
+  return second;
+}
+
+/// How many cells, along the paths too, differ in any bit; a missing one differs.
+inline std::size_t differing_cells(const std::vector<UnitResult>& a,
+                                   const std::vector<UnitResult>& b, std::size_t& cells) {
+  std::size_t different = 0;
+  for (std::size_t u = 0; u < a.size(); ++u) {
+    for (const auto list : {&UnitResult::cells, &UnitResult::path}) {
+      const auto &left = a[u].*list, &right = b[u].*list;
+      cells += left.size();
+      for (std::size_t i = 0; i < left.size(); ++i) {
+        different += i < right.size() && std::memcmp(&left[i], &right[i], sizeof left[i]) == 0 ? 0 : 1;
+      }
+    }
+  }
+  return different;
 }
 
 inline Sweep sweep_of(const golden::Case& c) {

@@ -14,6 +14,7 @@
 #include "sharpsweep/numerics/sha256.hpp"
 #include "sharpsweep/sweep/axis.hpp"
 #include "tests/parity/golden_digests.hpp"
+#include "tests/parity/golden_sweep.hpp"
 #include "tests/parity/reference.hpp"
 #include "tests/support.hpp"
 
@@ -327,6 +328,21 @@ std::string digest_of_partition(const Sweep& sweep, std::vector<WorkUnit> units,
         progress, {});
   }
   return digest_of(results);
+}
+
+TEST(Parity, UnitsInTwoGoesGiveTheSameStates) {
+  for (const std::string& text : grids()) {
+    SCOPED_TRACE(text);
+    const Sweep sweep = sweep_of(text + "record = 3\n");
+    for (const std::size_t bundle : {1, 4}) {
+      const auto backend = make_cpu_backend({2, "", bundle});
+      std::size_t cells = 0;
+      EXPECT_EQ(differing_cells(results_of(sweep, *backend),
+                                results_in_two_goes(sweep, *backend), cells),
+                0U);
+      EXPECT_GT(cells, 0U);
+    }
+  }
 }
 
 TEST(Parity, AnyPartitionOfTheUnitsGivesOneDigest) {
