@@ -6,7 +6,6 @@
 #include "host/commands/commands.hpp"
 #include "host/commands/progress.hpp"
 #include "host/engine.hpp"
-#include "host/output/output_file.hpp"
 
 namespace sharpsweep {
 namespace {
@@ -129,14 +128,13 @@ private:
     stop_if_asked();
     const Origin origin{options_.command_line, backend_.name(), backend_.device(), updates_,
                         seconds_};
-    TemporaryFile file(folder_ + "/result", options_.output);
     const Dataset data = is_shard() ? shard_file(sweep_, results_, base_, options_.shard, origin)
                                     : result_file(sweep_, results_, origin);
     stop_if_asked();
-    file.write(data);
+    write_beside_parts(options_.output, options_.output,
+                       options_.existing == Existing::refuse ? Overwrite::no : Overwrite::yes,
+                       data);
     if (const std::string* text = data.text("digest")) digest_ = *text;
-    file.publish(options_.output,
-                 options_.existing == Existing::refuse ? Overwrite::no : Overwrite::yes);
   }
 
   /// Ends a run that failed: says what is kept and how to go on.

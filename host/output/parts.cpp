@@ -11,7 +11,6 @@
 #include <ctime>
 #include <filesystem>
 
-#include "host/output/output_file.hpp"
 #include "sharpsweep/numerics/sha256.hpp"
 #include "sharpsweep/sweep/errors.hpp"
 
@@ -120,6 +119,22 @@ void log_error(const std::string& folder, const std::string& sentence) {
   std::fclose(file);
 }
 
+void write_beside_parts(const std::string& output, const std::string& path, Overwrite overwrite,
+                        const Dataset& data) {
+  const std::string folder = parts_folder(output);
+  for (bool again = true;; again = false) {
+    try {
+      TemporaryFile temporary(folder + "/" + fs::path(path).filename().string(), output);
+      temporary.write(data);
+      temporary.publish(path, overwrite);
+      return;
+    } catch (const FileError&) {
+      // A second process with the same output may have finished and removed the folder.
+      if (!again || (::mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST)) throw;
+    }
+  }
+}
+
 PartWriter::PartWriter(std::string output, std::function<void()> on_failure)
     : output_(std::move(output)), folder_(parts_folder(output_)),
       on_failure_(std::move(on_failure)) {
@@ -199,7 +214,6 @@ void PartWriter::write(const Sweep& sweep, const std::vector<WorkUnit>& units,
                        std::vector<UnitResult>&& results) {
   Sha256 hash;
   for (const WorkUnit& unit : units) hash.update(identity(sweep, unit));
-  const std::string path = folder_ + "/" + hash.hex().substr(0, 32) + ".h5";
   double trained = 0;
   for (const WorkUnit& unit : units) trained += updates(sweep, unit);
   const auto now = Clock::now();
@@ -213,17 +227,8 @@ void PartWriter::write(const Sweep& sweep, const std::vector<WorkUnit>& units,
                           {"written", static_cast<double>(std::time(nullptr))}});
   file.groups.emplace_back(units_group_name(0),
                            units_to_group({sweep, units, std::move(results)}, Networks::kept));
-  for (bool again = true;; again = false) {
-    try {
-      TemporaryFile temporary(folder_ + "/part", output_);
-      temporary.write(file);
-      temporary.publish(path, Overwrite::yes);
-      return;
-    } catch (const FileError&) {
-      // A second process with the same output may have finished and removed the folder.
-      if (!again || (::mkdir(folder_.c_str(), 0777) != 0 && errno != EEXIST)) throw;
-    }
-  }
+  write_beside_parts(output_, folder_ + "/" + hash.hex().substr(0, 32) + ".h5", Overwrite::yes,
+                     file);
 }
 
 } // namespace sharpsweep

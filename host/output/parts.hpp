@@ -22,6 +22,7 @@
 #include <thread>
 #include <vector>
 
+#include "host/output/output_file.hpp"
 #include "host/output/units.hpp"
 
 namespace sharpsweep {
@@ -44,6 +45,11 @@ void remove_parts(const std::string& folder);
 std::size_t remove_empty_parts(const std::string& folder);
 /// Adds a line to the folder's errors.log, if it can.
 void log_error(const std::string& folder, const std::string& sentence);
+
+/// Writes a file under a temporary name in the folder of parts, and publishes it as `path`: a part,
+/// or the output itself. Throws FileError.
+void write_beside_parts(const std::string& output, const std::string& path, Overwrite overwrite,
+                        const Dataset& data);
 
 /// Writes finished units into a folder while others are computed. Units that are handed over while
 /// one part is being written go into the next one together, so that a slow disk makes fewer and
