@@ -56,6 +56,26 @@ std::string host_and_process() {
   return std::string(host) + " process " + std::to_string(::getpid());
 }
 
+/// Calls write(), and calls it again with the folder made anew where it failed: a second process
+/// with the same output may have finished meanwhile and removed the folder. Throws what it throws
+/// last.
+template <class Write>
+void write_into(const std::string& folder, const Write& write) {
+  constexpr int kAttempts = 5; // as many processes would have to finish one after the other
+  for (int attempt = 1;; ++attempt) {
+    try {
+      write();
+      return;
+    } catch (const FileError&) {
+      std::error_code status;
+      const bool removed = !fs::exists(folder, status);
+      // Its files can be gone while the folder is still there, hence a second go in any case.
+      if (attempt == kAttempts || (attempt > 1 && !removed)) throw;
+      if (::mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST) throw;
+    }
+  }
+}
+
 } // namespace
 
 std::string parts_folder(const std::string& output) { return output + ".parts"; }
@@ -86,8 +106,10 @@ void claim_parts(const std::string& output, const Sweep& sweep, Shard shard, Exi
     for (const std::string& part : list_parts(folder)) ::unlink(part.c_str());
   }
   try {
-    write_text_file(folder + "/" + kSweepFile, sweep.text());
-    if (shard.count > 1) write_text_file(folder + "/" + kShardFile, shard_text(shard) + "\n");
+    write_into(folder, [&] {
+      write_text_file(folder + "/" + kSweepFile, sweep.text());
+      if (shard.count > 1) write_text_file(folder + "/" + kShardFile, shard_text(shard) + "\n");
+    });
   } catch (const FileError&) {
     if (made) remove_parts(folder);
     throw;
@@ -122,17 +144,11 @@ void log_error(const std::string& folder, const std::string& sentence) {
 void write_beside_parts(const std::string& output, const std::string& path, Overwrite overwrite,
                         const Dataset& data) {
   const std::string folder = parts_folder(output);
-  for (bool again = true;; again = false) {
-    try {
-      TemporaryFile temporary(folder + "/" + fs::path(path).filename().string(), output);
-      temporary.write(data);
-      temporary.publish(path, overwrite);
-      return;
-    } catch (const FileError&) {
-      // A second process with the same output may have finished and removed the folder.
-      if (!again || (::mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST)) throw;
-    }
-  }
+  write_into(folder, [&] {
+    TemporaryFile temporary(folder + "/" + fs::path(path).filename().string(), output);
+    temporary.write(data);
+    temporary.publish(path, overwrite);
+  });
 }
 
 PartWriter::PartWriter(std::string output, std::function<void()> on_failure)
