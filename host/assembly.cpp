@@ -68,14 +68,17 @@ void take_parts(const Sweep& sweep, Results& results, const std::string& folder,
   for (const std::string& part : list_parts(folder)) {
     try {
       take_file(sweep, results, part);
+    } catch (const VersionError&) {
+      throw; // it is whole, and not ours to compute again
     } catch (const FileError& error) {
       damaged(error.what());
     }
   }
 }
 
-Dataset result_file(const Sweep& sweep, const Results& results, const Origin& origin) {
-  Dataset file = phase_diagram(sweep, results);
+Dataset result_file(const Sweep& sweep, const Results& results, const Origin& origin,
+                    const std::atomic<bool>& stop) {
+  Dataset file = phase_diagram(sweep, results, stop);
   add_attributes(sweep, "Phase diagram of stochastic SAM on diagonal linear networks", origin,
                  file);
   file.attributes.emplace_back("digest", digest(file));

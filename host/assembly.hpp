@@ -3,6 +3,7 @@
 /// shards. `run` and `merge` share all of it.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <vector>
@@ -26,13 +27,15 @@ struct Origin {
 void take_file(const Sweep& sweep, Results& results, const std::string& path);
 
 /// Takes over the units of all parts in a folder. A damaged part is reported to `damaged` with the
-/// sentence of its error, and left out. Throws UsageError as take_file does.
+/// sentence of its error, and left out. Throws UsageError as take_file does, and VersionError.
 void take_parts(const Sweep& sweep, Results& results, const std::string& folder,
                 const std::function<void(const std::string&)>& damaged);
 
 /// The result file: phase diagram, theory, thresholds, and the finished units that a larger sweep
-/// can go on from. Cells that are not complete are NaN and have the status `missing`.
-Dataset result_file(const Sweep& sweep, const Results& results, const Origin& origin);
+/// can go on from. Cells that are not complete are NaN and have the status `missing`. Throws
+/// Interrupted when `stop` is set.
+Dataset result_file(const Sweep& sweep, const Results& results, const Origin& origin,
+                    const std::atomic<bool>& stop);
 
 /// The file of a shard: finished units only, without those that were in its bases already.
 Dataset shard_file(const Sweep& sweep, const Results& results, const Coverage& base, Shard shard,

@@ -30,8 +30,8 @@ void run_on_devices(std::size_t batches, int devices, unsigned streams, std::ato
   std::size_t open = batches; // not finished yet
   std::exception_ptr failure, device_failure;
 
-  // False when all is done or stopped. While batches are in flight elsewhere it waits: a device that
-  // fails hands its own back.
+  // False when all is done or stopped. While batches are in flight elsewhere it waits: a device
+  // that fails hands its own back.
   const auto take = [&](std::size_t& batch) {
     std::unique_lock lock(mutex);
     while (waiting.empty() && open > 0 && !stop) {

@@ -41,6 +41,11 @@ need() {
     rm -f "$log"
 }
 
+# Installs packages that can be done without.
+want() {
+    (need "$@") || echo "going on without $*"
+}
+
 build() {
     local folder=$1 log
     shift

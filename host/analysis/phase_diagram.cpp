@@ -11,6 +11,7 @@
 
 #include "host/analysis/threshold.hpp"
 #include "sharpsweep/sweep/axis.hpp"
+#include "sharpsweep/sweep/errors.hpp"
 #include "sharpsweep/theory/ssam.hpp"
 
 namespace sharpsweep {
@@ -45,15 +46,18 @@ std::vector<T> converted(const From& from) {
 }
 
 /// Calls work(i) for i < n on all cores; work must write to places of its own. Throws what it
-/// throws first.
+/// throws first, and Interrupted when `stop` is set.
 template <class Work>
-void parallel_for(std::size_t n, Work work) {
+void parallel_for(std::size_t n, const std::atomic<bool>& stop, Work work) {
   std::atomic<std::size_t> next{0};
   std::mutex mutex;
   std::exception_ptr failure;
   const auto loop = [&] {
     try {
-      for (std::size_t i = next++; i < n; i = next++) work(i);
+      for (std::size_t i = next++; i < n; i = next++) {
+        if (stop) throw Interrupted("interrupted");
+        work(i);
+      }
     } catch (...) {
       next = n;
       const std::lock_guard lock(mutex);
@@ -270,12 +274,12 @@ double gaussian_threshold(const Sweep& sweep, const Configuration& c,
 /// Thresholds, measured and predicted, of every configuration.
 class ThresholdTable {
 public:
-  ThresholdTable(const Sweep& sweep, const Results& results)
+  ThresholdTable(const Sweep& sweep, const Results& results, const std::atomic<bool>& stop)
       : sweep_(sweep), results_(results),
         bootstrap_(sweep.base_seed, sweep.first_seed, sweep.seeds) {
     for (auto& column : columns_) column.resize(sweep.configurations(), kNone);
     basins_.resize(sweep.configurations());
-    parallel_for(sweep.configurations(), [this](std::size_t i) { fill(i); });
+    parallel_for(sweep.configurations(), stop, [this](std::size_t i) { fill(i); });
     for (std::size_t i = 0; i < sweep.configurations(); ++i) {
       columns_[predicted][i] = columns_[predicted][first_step_size(i)];
     }
@@ -389,7 +393,8 @@ private:
   std::vector<Basins> basins_;
 };
 
-void add_theory(const Sweep& sweep, const ThresholdTable& thresholds, Dataset& data) {
+void add_theory(const Sweep& sweep, const ThresholdTable& thresholds, const std::atomic<bool>& stop,
+                Dataset& data) {
   std::array<std::vector<double>, kOrderParameters> values;
   for (auto& list : values) list.resize(sweep.cells());
   double schedule_sum = static_cast<double>(sweep.steps);
@@ -402,7 +407,7 @@ void add_theory(const Sweep& sweep, const ThresholdTable& thresholds, Dataset& d
     }
   }
   const std::size_t targets = sweep.target.size();
-  parallel_for(sweep.configurations(), [&](std::size_t index) {
+  parallel_for(sweep.configurations(), stop, [&](std::size_t index) {
     const Configuration c = sweep.configuration(index);
     for (std::size_t t = 0; t < targets; ++t) {
       const double target = sweep.target_value(c.depth, c.eta, t);
@@ -498,13 +503,13 @@ void name_auxiliary_coordinates(Dataset& data) {
 
 std::span<const OrderParameterInfo> order_parameter_info() { return kOrderParameterInfo; }
 
-Dataset phase_diagram(const Sweep& sweep, const Results& results) {
+Dataset phase_diagram(const Sweep& sweep, const Results& results, const std::atomic<bool>& stop) {
   Dataset data;
   add_coordinates(sweep, data);
   add_target_values(sweep, data);
   add_order_parameters(sweep, results, data);
-  ThresholdTable thresholds(sweep, results);
-  add_theory(sweep, thresholds, data);
+  ThresholdTable thresholds(sweep, results, stop);
+  add_theory(sweep, thresholds, stop, data);
   thresholds.add_to(data);
   add_paths(sweep, results, data);
   add_seed_values(sweep, results, data);

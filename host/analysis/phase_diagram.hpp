@@ -2,6 +2,7 @@
 /// Turns the reduced results of a sweep into the labelled arrays of the output file, with theory.
 #pragma once
 
+#include <atomic>
 #include <span>
 
 #include "host/dataset.hpp"
@@ -19,6 +20,9 @@ struct OrderParameterInfo {
 std::span<const OrderParameterInfo> order_parameter_info();
 
 /// All coordinates and result variables; root attributes are left to the caller.
-Dataset phase_diagram(const Sweep& sweep, const Results& results);
+/// Throws Interrupted when `stop` is set meanwhile.
+inline const std::atomic<bool> kNeverStopped{false};
+Dataset phase_diagram(const Sweep& sweep, const Results& results,
+                      const std::atomic<bool>& stop = kNeverStopped);
 
 } // namespace sharpsweep

@@ -3,6 +3,7 @@
 #include <optional>
 #include <set>
 
+#include "host/analysis/phase_diagram.hpp"
 #include "host/assembly.hpp"
 #include "host/commands/commands.hpp"
 #include "host/output/output_file.hpp"
@@ -91,7 +92,8 @@ ExitCode merge_command(const MergeOptions& options) {
   const Dataset data =
       result_file(sweep, results,
                   {options.command_line, joined(inputs.backends), joined(inputs.devices),
-                   inputs.updates_computed, inputs.wall_seconds});
+                   inputs.updates_computed, inputs.wall_seconds},
+                  kNeverStopped);
   file.write(data);
   file.publish(options.output, overwrite);
   if (!options.quiet) {

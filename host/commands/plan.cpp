@@ -49,8 +49,12 @@ double predicted_file_bytes(const Sweep& sweep) {
   if (sweep.save == Save::weights) {
     values += cells * sweep.seeds * *std::max_element(sweep.depth.begin(), sweep.depth.end());
   }
-  constexpr double kOverhead = 65536; // headers, scales and attributes
-  return 8 * values + cells + kOverhead + 2.0 * static_cast<double>(sweep.text().size());
+  // The work units: of each cell and seed block three counts, two moments a parameter, an index.
+  const double states = cells * seed_blocks(sweep) * (1.0 + sweep.record);
+  values += states * (4 + 2.0 * kOrderParameters);
+  const double units = static_cast<double>(count_work_units(sweep)) * 80;
+  constexpr double kOverhead = 131072; // headers, scales and attributes
+  return 8 * values + cells + units + kOverhead + 2.0 * static_cast<double>(sweep.text().size());
 }
 
 ExitCode plan_command(const Sweep& sweep, const BackendOptions& options, Format format) {

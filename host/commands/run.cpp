@@ -30,14 +30,16 @@ public:
       say("nothing to do: '" + options_.output + "' has it all");
       return ExitCode::done;
     }
+    const SignalGuard signals(progress_);
     claim_parts(options_.output, sweep_, options_.shard, options_.existing);
     try {
       // The output, and as much again for the parts.
       require_space(options_.output, 2 * predicted_file_bytes(sweep_));
       // Only now: an error is one line.
       if (!notice_.empty()) say(notice_);
-      for (const std::string& sentence : damaged_) say(sentence + "; it will be computed again");
-      const SignalGuard signals(progress_);
+      for (const std::string& sentence : damaged_) {
+        std::fprintf(stderr, "sharpsweep: %s; it will be computed again\n", sentence.c_str());
+      }
       train(work);
       write();
     } catch (const Error& error) {
@@ -129,7 +131,7 @@ private:
     const Origin origin{options_.command_line, backend_.name(), backend_.device(), updates_,
                         seconds_};
     const Dataset data = is_shard() ? shard_file(sweep_, results_, base_, options_.shard, origin)
-                                    : result_file(sweep_, results_, origin);
+                                    : result_file(sweep_, results_, origin, progress_.stop);
     stop_if_asked();
     write_beside_parts(options_.output, options_.output,
                        options_.existing == Existing::refuse ? Overwrite::no : Overwrite::yes,

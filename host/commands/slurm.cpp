@@ -195,8 +195,8 @@ ExitCode slurm_command(const Sweep& sweep, const SlurmOptions& options) {
   if (!options.partition.empty()) both.push_back("--partition=" + options.partition);
   if (!options.account.empty()) both.push_back("--account=" + options.account);
   both.insert(both.end(), options.directives.begin(), options.directives.end());
-  // Time to stop in before the limit, which SLURM checks twice a minute.
-  const unsigned notice = std::min(90u, 15 * options.minutes);
+  // Time to stop in; SLURM may send the signal up to a minute earlier.
+  const unsigned notice = std::min(60u, 15 * options.minutes);
   std::vector<std::string> task = {"--signal=B:USR1@" + std::to_string(notice)};
   if (on_gpu) task.push_back("--gres=gpu:" + std::to_string(options.gpus_per_task));
 

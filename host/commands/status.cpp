@@ -2,7 +2,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <limits>
 #include <optional>
 
 #include <nlohmann/json.hpp>
@@ -34,24 +33,29 @@ public:
   explicit Survey(const std::string& output) : output_(output) {
     find_sweep();
     done_ = Coverage(*sweep_);
-    if (fs::exists(output_)) take(output_);
+    Pace finished;
+    if (fs::exists(output_)) take(output_, finished);
+    finished = {}; // its pace is not that of the run that goes on from it
     take_folder(parts_folder(output_));
-    for (const std::string& shard : list_parts(shards_folder(output_))) take(shard);
+    for (const std::string& shard : list_parts(shards_folder(output_))) take(shard, finished);
     std::error_code status;
     for (const auto& entry : fs::directory_iterator(shards_folder(output_), status)) {
       if (entry.path().extension() == ".parts") take_folder(entry.path().string());
     }
+    if (speed_ == 0) speed_ = finished.speed(); // as if one of the shards were left
+    for (const auto& entry : fs::directory_iterator(shards_folder(output_) + "/logs", status)) {
+      take_log(entry.path(), "failed: "); // what the tasks of a job array say
+    }
     total_units_ = count_work_units(*sweep_);
     missing_ = missing_work(*sweep_, done_);
+    if (missing_.empty()) failures_.clear();
   }
 
   ExitCode print(Format format) const {
     const double missing = updates(missing_), total = sweep_->updates();
     const double fraction = std::max(0.0, 1 - missing / total);
     const std::size_t units = std::min<std::size_t>(count_units(missing_), total_units_);
-    // Speed as it was seen: from the beginning of the first part to the end of the last one.
-    const double span = last_written_ - first_begun_;
-    const double speed = span > 0 ? computed_ / span : 0;
+    const double speed = speed_;
     if (format == Format::json) {
       nlohmann::ordered_json json = {{"work_units", total_units_},
                                      {"work_units_missing", units},
@@ -84,6 +88,12 @@ public:
   }
 
 private:
+  /// Updates, and the seconds of computing that they took: pauses between runs do not count.
+  struct Pace {
+    double updates = 0, seconds = 0;
+    double speed() const { return seconds > 0 ? updates / seconds : 0; }
+  };
+
   /// A run in progress says what is wanted; else the finished file does.
   void find_sweep() {
     for (const std::string& folder : {parts_folder(output_), shards_folder(output_)}) {
@@ -94,13 +104,13 @@ private:
     if (!sweep_ && fs::exists(output_))
       sweep_ = sweep_of_file(read_root_attributes(output_), output_);
     if (!sweep_) {
-      throw FileError("'" + output_ +
-                      "' does not exist, and no run is writing it: there is neither '" +
-                      parts_folder(output_) + "' nor '" + shards_folder(output_) + "'");
+      throw FileError("'" + output_ + "' does not exist, and no run has begun it: there is no '" +
+                      parts_folder(output_) + "/sweep.toml' nor '" + shards_folder(output_) +
+                      "/sweep.toml'");
     }
   }
 
-  void take(const std::string& path) {
+  void take(const std::string& path, Pace& pace) {
     try {
       const Dataset file = read_dataset(path);
       for (const FinishedUnits& finished : units_of_file(file, path)) {
@@ -108,11 +118,8 @@ private:
         if (!problem.empty()) throw FileError(problem);
         mark(finished);
       }
-      const double seconds = number(file, "seconds"), written = number(file, "written");
-      if (written <= 0) return;
-      computed_ += number(file, "updates");
-      first_begun_ = std::min(first_begun_, written - seconds);
-      last_written_ = std::max(last_written_, written);
+      pace.updates += number(file, "updates_computed");
+      pace.seconds += number(file, "wall_seconds");
     } catch (const FileError& error) {
       damaged_.emplace_back(error.what());
     }
@@ -130,9 +137,18 @@ private:
   }
 
   void take_folder(const std::string& folder) {
-    for (const std::string& part : list_parts(folder)) take(part);
-    std::ifstream log(folder + "/errors.log");
-    for (std::string line; std::getline(log, line);) failures_.push_back(line);
+    Pace pace;
+    for (const std::string& part : list_parts(folder)) take(part, pace);
+    speed_ += pace.speed(); // folders of several shards are written side by side
+    take_log(folder + "/errors.log", "");
+  }
+
+  /// The lines of a log with `word` in them; when all is done they are history.
+  void take_log(const fs::path& path, const std::string& word) {
+    std::ifstream log(path);
+    for (std::string line; std::getline(log, line);) {
+      if (line.find(word) != std::string::npos) failures_.push_back(line);
+    }
   }
 
   std::string output_;
@@ -140,9 +156,7 @@ private:
   Coverage done_;
   std::uint64_t total_units_ = 0;
   std::vector<Work> missing_;
-  double computed_ = 0;
-  double first_begun_ = std::numeric_limits<double>::infinity();
-  double last_written_ = 0;
+  double speed_ = 0; ///< updates per second
   std::vector<std::string> failures_, damaged_;
 };
 

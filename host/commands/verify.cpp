@@ -151,7 +151,7 @@ ExitCode verify_command(const std::string& path, std::size_t cells, const Backen
     const Cell cell = cell_at(sweep, index);
     const Sweep one = alone(sweep, cell);
     Progress progress;
-    const Dataset again = phase_diagram(one, run_sweep(one, *backend, progress));
+    const Dataset again = phase_diagram(one, run_sweep(one, *backend, progress), progress.stop);
     const Cell own{0, 0, 0, 0, one.target.size() > 1 ? cell.target : 0};
     for (const Variable& variable : stored.variables) {
       // Thresholds belong to all targets together: a single cell can't have them.

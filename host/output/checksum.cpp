@@ -49,8 +49,11 @@ void append_checksum(const std::string& path, const std::string& shown) {
   }
   if (good) {
     const std::string trailer = std::string(kMark) + digest + "\n";
-    std::FILE* file = std::fopen(path.c_str(), "ab");
-    good = file && std::fwrite(trailer.data(), 1, trailer.size(), file) == trailer.size();
+    // Not "a", which would make a file of nothing else if another process has just removed this
+    // one.
+    std::FILE* file = std::fopen(path.c_str(), "r+b");
+    good = file && std::fseek(file, 0, SEEK_END) == 0 &&
+           std::fwrite(trailer.data(), 1, trailer.size(), file) == trailer.size();
     if (file) good = std::fclose(file) == 0 && good;
   }
   if (!good) throw FileError("'" + shown + "' can't be written: " + std::strerror(errno));

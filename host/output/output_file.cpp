@@ -20,7 +20,9 @@ namespace {
 namespace fs = std::filesystem;
 
 [[noreturn]] void fail(const std::string& shown, int reason) {
-  throw FileError("'" + shown + "' can't be written: " + std::strerror(reason));
+  const std::string sentence = "'" + shown + "' can't be written: " + std::strerror(reason);
+  if (reason == ENOENT) throw VanishedError(sentence);
+  throw FileError(sentence);
 }
 
 void sync(const std::string& path, const std::string& shown) {
@@ -40,12 +42,14 @@ std::string folder_of(const std::string& path) {
 }
 
 void sync_folder(const std::string& folder) {
-  // The file is complete; syncing its name may be impossible (no right to read the folder, a
-  // network file system) and is no failure.
+  // Syncing names may be impossible (no right to read the folder, a network file system); that is
+  // no failure. A disk that fails is.
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY);
   if (descriptor < 0) return;
-  ::fsync(descriptor);
+  const bool failed = ::fsync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP;
+  const int reason = errno;
   ::close(descriptor);
+  if (failed) throw FileError("'" + folder + "' can't be written: " + std::strerror(reason));
 }
 
 void require_output(const std::string& path, Overwrite overwrite, const std::string& ways_out) {
@@ -111,8 +115,14 @@ TemporaryFile::~TemporaryFile() {
 }
 
 void TemporaryFile::write(const Dataset& dataset) {
-  write_hdf5(path_, shown_, dataset);
-  append_checksum(path_, shown_);
+  try {
+    write_hdf5(path_, shown_, dataset);
+    append_checksum(path_, shown_);
+  } catch (const FileError&) {
+    std::error_code status;
+    if (!fs::exists(path_, status)) fail(shown_, ENOENT); // whatever the library made of it
+    throw;
+  }
   sync(path_, shown_);
 }
 

@@ -13,7 +13,7 @@ enum class Overwrite { no, yes };
 
 /// The folder of a path, "." for a bare name.
 std::string folder_of(const std::string& path);
-/// Syncs a folder's names as far as the file system can.
+/// Syncs a folder's names as far as the file system can. Throws FileError when the disk fails.
 void sync_folder(const std::string& folder);
 /// Writes and syncs a small text file through a temporary name. Throws FileError.
 void write_text_file(const std::string& path, const std::string& text);
@@ -25,7 +25,8 @@ void require_output(const std::string& path, Overwrite overwrite, const std::str
 /// Throws FileError naming `path` when its folder's disk has less than `bytes` free.
 void require_space(const std::string& path, double bytes);
 
-/// A temporary file, gone with this object unless it was published.
+/// A temporary file, gone with this object unless it was published. Where another process removes
+/// it, or its folder, the error is a VanishedError.
 class TemporaryFile {
 public:
   /// \param stem   what its name begins with; host, process and a number make it unique, so that

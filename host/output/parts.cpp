@@ -56,22 +56,28 @@ std::string host_and_process() {
   return std::string(host) + " process " + std::to_string(::getpid());
 }
 
-/// Calls write(), and calls it again with the folder made anew where it failed: a second process
-/// with the same output may have finished meanwhile and removed the folder. Throws what it throws
-/// last.
+/// Makes a folder and syncs its name. Returns false when it is there already.
+bool make_folder(const std::string& folder, const std::string& shown) {
+  if (::mkdir(folder.c_str(), 0777) == 0) {
+    sync_folder(folder_of(folder));
+    return true;
+  }
+  if (errno != EEXIST) throw FileError("'" + shown + "' can't be written: " + reason());
+  return false;
+}
+
+/// Calls write(), and calls it again in the folder made anew where what it wrote vanished: a second
+/// process with the same output has finished meanwhile and removed the folder.
 template <class Write>
-void write_into(const std::string& folder, const Write& write) {
-  constexpr int kAttempts = 5; // as many processes would have to finish one after the other
+void write_into(const std::string& output, const Write& write) {
+  constexpr int kAttempts = 9; // as many processes would have to finish just then
   for (int attempt = 1;; ++attempt) {
     try {
       write();
       return;
-    } catch (const FileError&) {
-      std::error_code status;
-      const bool removed = !fs::exists(folder, status);
-      // Its files can be gone while the folder is still there, hence a second go in any case.
-      if (attempt == kAttempts || (attempt > 1 && !removed)) throw;
-      if (::mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST) throw;
+    } catch (const VanishedError&) {
+      if (attempt == kAttempts) throw;
+      make_folder(parts_folder(output), output);
     }
   }
 }
@@ -93,10 +99,7 @@ std::vector<std::string> list_parts(const std::string& folder) {
 
 void claim_parts(const std::string& output, const Sweep& sweep, Shard shard, Existing existing) {
   const std::string folder = parts_folder(output);
-  const bool made = ::mkdir(folder.c_str(), 0777) == 0;
-  if (!made && errno != EEXIST) {
-    throw FileError("'" + output + "' can't be written: " + reason());
-  }
+  const bool made = make_folder(folder, output);
   if (!made && existing == Existing::refuse) {
     throw FileError("'" + folder +
                     "' exists: another run is writing there, or one was interrupted; --resume goes "
@@ -106,7 +109,7 @@ void claim_parts(const std::string& output, const Sweep& sweep, Shard shard, Exi
     for (const std::string& part : list_parts(folder)) ::unlink(part.c_str());
   }
   try {
-    write_into(folder, [&] {
+    write_into(output, [&] {
       write_text_file(folder + "/" + kSweepFile, sweep.text());
       if (shard.count > 1) write_text_file(folder + "/" + kShardFile, shard_text(shard) + "\n");
     });
@@ -144,7 +147,7 @@ void log_error(const std::string& folder, const std::string& sentence) {
 void write_beside_parts(const std::string& output, const std::string& path, Overwrite overwrite,
                         const Dataset& data) {
   const std::string folder = parts_folder(output);
-  write_into(folder, [&] {
+  write_into(output, [&] {
     TemporaryFile temporary(folder + "/" + fs::path(path).filename().string(), output);
     temporary.write(data);
     temporary.publish(path, overwrite);
@@ -238,9 +241,7 @@ void PartWriter::write(const Sweep& sweep, const std::vector<WorkUnit>& units,
   Dataset file;
   file.attributes = provenance(sweep);
   file.attributes.insert(file.attributes.end(),
-                         {{"updates", trained},
-                          {"seconds", seconds},
-                          {"written", static_cast<double>(std::time(nullptr))}});
+                         {{"updates_computed", trained}, {"wall_seconds", seconds}});
   file.groups.emplace_back(units_group_name(0),
                            units_to_group({sweep, units, std::move(results)}, Networks::kept));
   write_beside_parts(output_, folder_ + "/" + hash.hex().substr(0, 32) + ".h5", Overwrite::yes,

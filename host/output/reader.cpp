@@ -30,7 +30,10 @@ public:
     // Before HDF5 sees it: the library can crash on a damaged structure.
     check_checksum(path);
     begin_hdf5();
-    file_ = H5Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose,
+    const H5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, what_);
+    // Closes what the library itself leaves open where an attribute of its own is not as it wants.
+    h5_check(H5Pset_fclose_degree(access, H5F_CLOSE_STRONG), what_);
+    file_ = H5Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), H5Fclose,
                      "'" + path + "' can't be read: it is no complete HDF5 file");
   }
 
@@ -57,7 +60,7 @@ private:
       if (object.type == H5O_TYPE_DATASET) read_variable(where, name, dataset);
       if (object.type == H5O_TYPE_GROUP && level < kMaxLevel) {
         const H5Handle inner(H5Gopen2(where, name, H5P_DEFAULT), H5Gclose, what_);
-        dataset.groups.emplace_back(name, read_group(inner, level + 1));
+        dataset.groups.push_back({name, read_group(inner, level + 1)});
       }
     }
     return dataset;
@@ -73,10 +76,11 @@ private:
     }
     Variable variable;
     variable.name = name;
-    const bool scale = H5DSis_scale(id) > 0;
+    const bool scale = is_scale(id);
     if (scale) {
       variable.dimensions = {name};
     } else {
+      require_scale_list(id, rank);
       for (unsigned axis = 0; axis < static_cast<unsigned>(rank); ++axis) {
         h5_check(H5DSiterate_scales(id, axis, nullptr, &add_scale_name, &variable.dimensions),
                  what_);
@@ -111,6 +115,37 @@ private:
     h5_check(H5Dread(id, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()),
              what_ + ", or it is damaged");
     return values;
+  }
+
+  /// Whether an attribute holds so many values of a type.
+  template <class Fits>
+  bool attribute_is(hid_t object, const char* name, hssize_t count, Fits fits) const {
+    const H5Handle id(H5Aopen(object, name, H5P_DEFAULT), H5Aclose, what_);
+    const H5Handle type(H5Aget_type(id), H5Tclose, what_);
+    const H5Handle space(H5Aget_space(id), H5Sclose, what_);
+    return H5Sget_simple_extent_npoints(space) == count && fits(type);
+  }
+
+  // The library takes the attributes that dimension scales live on to be right, and reads and
+  // writes outside its memory where they have another type or length.
+  bool is_scale(hid_t id) const {
+    const auto is_text = [](hid_t type) {
+      return H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 &&
+             H5Tget_strpad(type) == H5T_STR_NULLTERM;
+    };
+    return h5_check(H5Aexists(id, "CLASS"), what_) > 0 && attribute_is(id, "CLASS", 1, is_text) &&
+           H5DSis_scale(id) > 0;
+  }
+  void require_scale_list(hid_t id, int rank) const {
+    const auto is_list_of_references = [this](hid_t type) {
+      if (H5Tget_class(type) != H5T_VLEN) return false;
+      const H5Handle element(H5Tget_super(type), H5Tclose, what_);
+      return H5Tequal(element, H5T_STD_REF_OBJ) > 0;
+    };
+    if (h5_check(H5Aexists(id, "DIMENSION_LIST"), what_) > 0 &&
+        !attribute_is(id, "DIMENSION_LIST", rank, is_list_of_references)) {
+      throw FileError(what_);
+    }
   }
 
   static herr_t add_scale_name(hid_t, unsigned, hid_t scale, void* list) {

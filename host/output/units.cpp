@@ -1,6 +1,7 @@
 #include "host/output/units.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <limits>
 #include <numeric>
@@ -109,6 +110,7 @@ private:
         values<std::vector<std::uint8_t>>(group_, "identity", count * kIdentityBytes);
     const auto all = static_cast<std::int64_t>(sweep().configurations());
     const auto per_depth = static_cast<std::int64_t>(sweep().configurations_per_depth());
+    std::size_t cells = group_.extent("cell"); // that no unit before has taken
     for (std::size_t u = 0; u < count; ++u) {
       const bool inside = first[u] >= 0 && configurations[u] > 0 && first[u] < all &&
                           configurations[u] <= per_depth - first[u] % per_depth &&
@@ -125,6 +127,11 @@ private:
         throw FileError(what_ + "lie outside its sweep");
       }
       unit.seeds = static_cast<std::uint32_t>(seeds[u]);
+      // Before its identity, which takes as long as it says it has configurations.
+      if (unit.configurations > cells / sweep().target.size()) {
+        throw FileError(what_ + "have more cells than there are in it");
+      }
+      cells -= cells_of(unit);
       const auto identity = identities.begin() + static_cast<std::ptrdiff_t>(u * kIdentityBytes);
       const std::vector<std::uint8_t> expected = identity_bytes(sweep(), unit);
       if (!std::equal(expected.begin(), expected.end(), identity)) {
@@ -205,22 +212,33 @@ private:
 
   /// A result file keeps single networks in its variables: [cell][seed] and [cell][seed][layer].
   void read_networks_of_variables() {
-    const std::size_t networks = sweep().cells() * sweep().seeds;
     const auto layers =
         static_cast<std::size_t>(*std::max_element(sweep().depth.begin(), sweep().depth.end()));
-    Results results(sweep());
+    constexpr double kMost = 0x1p50; // far beyond what a file holds, and no overflow
+    if (static_cast<double>(sweep().cells()) * sweep().seeds > kMost) {
+      throw FileError(what_ + "lack their networks");
+    }
+    const std::size_t networks = sweep().cells() * sweep().seeds;
+    // That the file has it all comes before any memory for it.
+    std::array<const Numbers*, kOrderParameters> lists{};
     for (std::size_t x = 0; x < kOrderParameters; ++x) {
-      const auto& list = values<Numbers>(file_, order_parameter_info()[x].name, networks);
-      std::copy(list.begin(), list.end(),
+      lists[x] = &values<Numbers>(file_, order_parameter_info()[x].name, networks);
+    }
+    const Numbers* weight = sweep().save == Save::weights
+                                ? &values<Numbers>(file_, "weight", networks * layers)
+                                : nullptr;
+    Sweep ends = sweep(); // without the paths, which the units have
+    ends.record = 0;
+    Results results(ends);
+    for (std::size_t x = 0; x < kOrderParameters; ++x) {
+      std::copy(lists[x]->begin(), lists[x]->end(),
                 results.seed_value.begin() + static_cast<std::ptrdiff_t>(x * networks));
     }
-    if (sweep().save == Save::weights) {
-      results.weight = values<Numbers>(file_, "weight", networks * layers);
-    }
-    const Placement in_place(sweep(), sweep());
+    if (weight) results.weight = *weight;
+    const Placement in_place(ends, ends);
     for (std::size_t u = 0; u < finished_.units.size(); ++u) {
       const WorkUnit& unit = finished_.units[u];
-      UnitResult single = results.extract(sweep(), sweep(), in_place, unit, unit.seeds);
+      UnitResult single = results.extract(ends, ends, in_place, unit, unit.seeds);
       finished_.results[u].outcomes = std::move(single.outcomes);
       finished_.results[u].weights = std::move(single.weights);
     }
@@ -358,9 +376,9 @@ Sweep sweep_of_file(const Dataset& file, const std::string& path) {
     throw FileError("'" + path + "' has no attribute 'sweep': it is not a sharpsweep file");
   const std::int64_t version = file.integer("numeric_version", kNumericVersion);
   if (version != kNumericVersion) {
-    throw FileError("'" + path + "' has numeric version " + std::to_string(version) +
-                    ", this program " + std::to_string(kNumericVersion) +
-                    ": their numbers differ on purpose");
+    throw VersionError("'" + path + "' has numeric version " + std::to_string(version) +
+                       ", this program " + std::to_string(kNumericVersion) +
+                       ": their numbers differ on purpose");
   }
   return stored_sweep(*text, path);
 }

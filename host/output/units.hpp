@@ -37,7 +37,7 @@ std::vector<FinishedUnits> units_of_file(const Dataset& file, const std::string&
 /// The root attributes that every file has which carries units: model, sweep, versions.
 std::vector<Attribute> provenance(const Sweep& sweep);
 
-/// The sweep that a file was made for. Throws FileError, also for another numeric version.
+/// The sweep that a file was made for. Throws FileError; VersionError for another numeric version.
 Sweep sweep_of_file(const Dataset& file, const std::string& path);
 
 /// "units", "units_1", ...: the name of the i-th group of units.

@@ -1,6 +1,8 @@
 #include "host/output/writer.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <limits>
 
 #include <hdf5_hl.h>
@@ -177,7 +179,14 @@ private:
 
 void write_hdf5(const std::string& path, const std::string& shown, const Dataset& dataset) {
   begin_hdf5();
-  FileWriter(path, shown).write(dataset);
+  errno = 0;
+  try {
+    FileWriter(path, shown).write(dataset);
+  } catch (const FileError&) {
+    // HDF5 does not say why, but the system call that failed has left its reason.
+    if (errno == 0) throw;
+    throw FileError("'" + shown + "' can't be written: " + std::strerror(errno));
+  }
 }
 
 } // namespace sharpsweep

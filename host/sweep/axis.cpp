@@ -127,6 +127,9 @@ Call parse_call(std::string_view key, std::string_view text) {
       text.find(')') != text.size() - 1) {
     fail(key, "the parentheses of " + quoted(text) + " do not match");
   }
+  if (text.find_first_of("\"'\n") != std::string_view::npos) {
+    fail(key, quoted(text) + " has a quote or a line break within"); // text() could not keep it
+  }
   call.name = text.substr(0, open);
   while (!call.name.empty() && call.name.back() == ' ') call.name.pop_back();
   call.arguments = split_items(text.substr(open + 1, text.size() - open - 2));

@@ -57,13 +57,14 @@ std::string_view trim(std::string_view text) {
 }
 
 /// Appends the items of "a, b(1,2), 'c, d'": a quoted item may hold several.
-void split_at_commas(std::string_view text, std::vector<std::string>& items) {
-  const auto add = [&items](std::string_view item) {
+/// \param levels  of quotes within quotes that are taken off
+void split_at_commas(std::string_view text, std::vector<std::string>& items, int levels = 4) {
+  const auto add = [&items, levels](std::string_view item) {
     item = trim(item);
     const bool quoted = item.size() >= 2 && (item.front() == '"' || item.front() == '\'') &&
                         item.back() == item.front();
-    if (quoted) {
-      split_at_commas(item.substr(1, item.size() - 2), items);
+    if (quoted && levels > 0) {
+      split_at_commas(item.substr(1, item.size() - 2), items, levels - 1);
     } else {
       items.emplace_back(item);
     }

@@ -32,6 +32,16 @@ class FileError : public Error {
 public:
   explicit FileError(const std::string& sentence) : Error(ExitCode::file, sentence) {}
 };
+/// A file of another numeric version: whole, but its numbers differ from ours on purpose.
+class VersionError : public FileError {
+public:
+  using FileError::FileError;
+};
+/// A file of ours that another process removed while it was being written.
+class VanishedError : public FileError {
+public:
+  using FileError::FileError;
+};
 class DeviceError : public Error {
 public:
   explicit DeviceError(const std::string& sentence) : Error(ExitCode::device, sentence) {}

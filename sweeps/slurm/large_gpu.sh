@@ -1,0 +1,164 @@
+#!/usr/bin/env bash
+# Trains a sweep with SLURM: an array of tasks, each a shard of the sweep or several, and then a job
+# that merges the shards into the output.
+#
+#   bash THIS_SCRIPT            on a login node submits both; later again: what is still missing
+#   sharpsweep status OUTPUT    how far it is, and what failed
+#
+# A task that is preempted, or close to its time limit, goes back into the queue and continues where
+# it stopped. Shards and logs lie in the folder OUTPUT.shards, on a disk that all nodes see.
+# sharpsweep has to be on the PATH, or its place in SHARPSWEEP.
+
+output=out/large_gpu.h5  # relative to where this script is started
+shards=64                # parts of the sweep, one for each task
+minutes=240              # time limit of a task
+array_limit=0            # the site's largest array index; 0: SLURM is asked
+resume=no                # yes: extends an output that exists
+# Options of sbatch for all jobs, and for the tasks alone.
+options=(
+    --job-name=large_gpu
+    --cpus-per-task=4
+    --mem=8G
+)
+task_options=(
+    --signal=B:USR1@60
+    --gres=gpu:1
+)
+# Options of sharpsweep run.
+backend=(--backend cuda)
+
+sweep() {
+    cat <<'END_OF_SWEEP'
+model = "ssam"
+depth = [2, 3, 4, 5]
+init = ["balanced(0.1)", "balanced(0.2)", "balanced(0.4)", "balanced(0.8)", "unbalanced(0.4,2)", "unbalanced(0.4,4)", "zero_last(0.5)", "gaussian(0.5)"]
+step_size = [5e-5, 1e-4, 2e-4, 4e-4]
+step_size_unit = "scaled"
+schedule = "constant"
+eta = "lin(0.2, 0.83, 64)"
+target = "log(0.5, 5, 128)"
+target_unit = "threshold"
+noise = "gaussian"
+seeds = 160
+first_seed = 0
+base_seed = 0
+noise_streams = "shared"
+steps = 300000
+projection_radius = 0
+tail_average = 0.1
+survival_level = 0.2
+record = 0
+save = "mean"
+precision = "f32"
+END_OF_SWEEP
+}
+
+die() { # MESSAGE [EXIT CODE]
+    echo "${0##*/}: $1" >&2
+    exit "${2:-1}"
+}
+
+submit() {
+    local script program extend='' earlier limit elements logs both array merge
+    case $0 in */slurm_script) die "start this script with bash, not with sbatch" ;; esac
+    script=$(realpath -- "$0")
+    program=$(command -v -- "${SHARPSWEEP:-sharpsweep}") ||
+        die "sharpsweep is not on the PATH; put it there, or set SHARPSWEEP to its place"
+    program=$(realpath -- "$program")
+    command -v sbatch >/dev/null || die "there is no sbatch here; start this on a login node"
+    output=$(realpath -s -- "$output")
+    if [ -e "$output" ]; then
+        [ "$resume" = yes ] ||
+            die "'$output' exists; 'sharpsweep slurm --resume' prints a script that extends it"
+        extend=yes
+    fi
+
+    { mkdir -p -- "$output.shards/logs" && cd -- "$output.shards"; } ||
+        die "the folder '$output.shards' can't be made"
+    earlier=$(cat job_ids 2>/dev/null)
+    if [ -n "$earlier" ] && [ -n "$(squeue --noheader --jobs="$earlier" 2>/dev/null)" ]; then
+        die "jobs $earlier are still at it; scancel them first"
+    fi
+    # The tasks read a copy of the sweep, which belongs to the shards that are there.
+    sweep >sweep.toml.new || die "'$PWD/sweep.toml' can't be written"
+    if [ -n "$(ls -d -- *-of-*.h5* 2>/dev/null)" ] && ! cmp -s sweep.toml.new sweep.toml; then
+        rm sweep.toml.new
+        die "'$PWD' holds shards of another sweep; remove it, or give another output"
+    fi
+    mv sweep.toml.new sweep.toml
+
+    # An array takes indices below MaxArraySize; where that is too few, a task has several shards.
+    limit=$array_limit
+    [ "$limit" -gt 0 ] ||
+        limit=$(scontrol show config | awk '$1 == "MaxArraySize" { print $3 - 1 }')
+    [ -n "$limit" ] || die "SLURM did not tell its MaxArraySize; print this with --array-limit"
+    elements=$((shards < limit ? shards : limit))
+    logs=${PWD//%/%%}/logs # SLURM replaces a single % and what follows it
+    both=(--parsable --open-mode=append --requeue --time="$minutes" "${options[@]}")
+
+    # sbatch says itself why it refuses.
+    array=$(sbatch "${task_options[@]}" "${both[@]}" --array="1-$elements" \
+        --output="$logs/%A_%a.log" "$script" task "$program" "$output" "$extend" "$elements") ||
+        die "sbatch refused the tasks (see above); nothing was submitted"
+    array=${array%%;*} # a federation adds the cluster
+    echo "$array" >job_ids
+    merge=$(sbatch "${both[@]}" --dependency="afterany:$array" --kill-on-invalid-dep=yes \
+        --output="$logs/merge_%j.log" "$script" merge "$program" "$output" "$extend") ||
+        die "sbatch refused the merge (see above), but the tasks run as job $array; after them:
+  bash $(printf %q "$script") merge $(printf '%q ' "$program" "$output" "$extend")"
+    echo "$array,${merge%%;*}" >job_ids
+    echo "submitted: $elements tasks for $shards shards as job $array, the merge as ${merge%%;*}"
+    echo "  sharpsweep status $(printf %q "$output")"
+    echo "  logs in $PWD/logs"
+}
+
+# An element of the array: the shards element, element + elements and so on, one after the other.
+task() { # PROGRAM OUTPUT EXTEND ELEMENTS
+    local program=$1 output=$2 extend=$3 elements=$4
+    local name=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID restarts=${SLURM_RESTART_COUNT:-0}
+    local i shard before code pid='' stopped='' progress=''
+    cd -- "$output.shards" || die "failed: this node does not see the folder" 3
+
+    # Only this shell is sure to get SLURM's signals. It passes them on, and runs sharpsweep in the
+    # background, because bash is deaf as long as something runs in the foreground.
+    trap 'stopped=yes; kill "$pid" 2>/dev/null' TERM USR1
+    for ((i = SLURM_ARRAY_TASK_ID; i <= shards; i += elements)); do
+        shard=$i-of-$shards.h5
+        before=$(ls "$shard" "$shard.parts"/*.h5 2>&1)
+        echo "$(date '+%F %T') shard $i/$shards on $SLURMD_NODENAME, restart $restarts"
+        "$program" run sweep.toml -o "$shard" --shard "$i/$shards" --resume \
+            ${extend:+--base "$output"} "${backend[@]}" &
+        pid=$!
+        [ -z "$stopped" ] || kill "$pid"
+        while kill -0 "$pid" 2>/dev/null; do wait "$pid"; done # a signal ends a wait early
+        wait "$pid"
+        code=$?
+        [ "$before" = "$(ls "$shard" "$shard.parts"/*.h5 2>&1)" ] || progress=yes
+        [ "$code" -ne 0 ] || continue
+        [ "$code" -eq 75 ] || [ -n "$stopped" ] ||
+            die "failed: shard $i/$shards ended with exit code $code" "$code"
+
+        # Interrupted. If SLURM cancelled or preempted this task, or moved it to another node, it
+        # has decided what becomes of it; otherwise the task goes back into the queue by itself.
+        [ "$(squeue --noheader --jobs="$name" --format='%T %B')" = "RUNNING $SLURMD_NODENAME" ] ||
+            exit 75
+        [ -n "$progress" ] || [ "$SECONDS" -lt $((minutes * 30)) ] ||
+            die "failed: no work unit was finished in $SECONDS s; print this with more --time" 75
+        [ "$restarts" -lt 100 ] || die "failed: restarted $restarts times; submit it again" 75
+        scontrol requeue "$name" || die "failed: could not go back into the queue" 75
+        exit 75
+    done
+}
+
+# Takes all shards or fails with the names of those that are missing.
+merge() { # PROGRAM OUTPUT EXTEND
+    local program=$1 output=$2 extend=$3
+    cd -- "$output.shards" || die "failed: this node does not see the folder" 3
+    "$program" merge -o "$output" ${extend:+--overwrite "$output"} ./*"-of-$shards.h5" || exit
+    rm -rf -- *-of-*.h5* sweep.toml job_ids # the output holds all of it
+}
+
+case ${1-submit} in
+submit | task | merge) "${@:-submit}" ;;
+*) die "no such step: '$1'" ;;
+esac
