@@ -41,7 +41,7 @@ std::string folder_of(const std::string& path) {
   return file.has_parent_path() ? file.parent_path().string() : ".";
 }
 
-void sync_folder(const std::string& folder) {
+void sync_folder(const std::string& folder, const std::string& shown) {
   // Syncing names may be impossible (no right to read the folder, a network file system); that is
   // no failure. A disk that fails is.
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY);
@@ -49,7 +49,7 @@ void sync_folder(const std::string& folder) {
   const bool failed = ::fsync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP;
   const int reason = errno;
   ::close(descriptor);
-  if (failed) throw FileError("'" + folder + "' can't be written: " + std::strerror(reason));
+  if (failed) fail(shown, reason);
 }
 
 void require_output(const std::string& path, Overwrite overwrite, const std::string& ways_out) {
@@ -147,7 +147,7 @@ void TemporaryFile::publish(const std::string& path, Overwrite overwrite) {
     if (::rename(path_.c_str(), path.c_str()) != 0) fail(shown_, errno);
   }
   path_.clear();
-  sync_folder(folder_of(path));
+  sync_folder(folder_of(path), shown_);
 }
 
 } // namespace sharpsweep

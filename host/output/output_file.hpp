@@ -13,8 +13,9 @@ enum class Overwrite { no, yes };
 
 /// The folder of a path, "." for a bare name.
 std::string folder_of(const std::string& path);
-/// Syncs a folder's names as far as the file system can. Throws FileError when the disk fails.
-void sync_folder(const std::string& folder);
+/// Syncs a folder's names as far as the file system can. Throws FileError, which names the file
+/// `shown`, when the disk fails.
+void sync_folder(const std::string& folder, const std::string& shown);
 /// Writes and syncs a small text file through a temporary name. Throws FileError.
 void write_text_file(const std::string& path, const std::string& text);
 

@@ -59,7 +59,7 @@ std::string host_and_process() {
 /// Makes a folder and syncs its name. Returns false when it is there already.
 bool make_folder(const std::string& folder, const std::string& shown) {
   if (::mkdir(folder.c_str(), 0777) == 0) {
-    sync_folder(folder_of(folder));
+    sync_folder(folder_of(folder), shown);
     return true;
   }
   if (errno != EEXIST) throw FileError("'" + shown + "' can't be written: " + reason());

@@ -496,7 +496,7 @@ class Clock(Drill):
 
     def speed(self):
         """Updates per second of the parts, by their own account."""
-        seconds = sum(attribute(part, "seconds") for part in self.finished_parts())
+        seconds = sum(attribute(part, "wall_seconds") for part in self.finished_parts())
         return self.updates_in_parts() / seconds
 
     def check_estimate(self, what):
