@@ -12,7 +12,7 @@ namespace sharpsweep {
 /// The sum of n values by one fixed tree: neighbours first, then pairs of pairs, and so on; a
 /// partner beyond the end is left out. The tree depends on n alone. \param values  overwritten
 template <class T>
-T pairwise_sum(T* values, std::size_t n) {
+SHARPSWEEP_INLINE T pairwise_sum(T* values, std::size_t n) {
   for (std::size_t step = 1; step < n; step *= 2) {
     for (std::size_t i = 0; i + step < n; i += 2 * step) {
       values[i] = add(values[i], values[i + step]);

@@ -1,0 +1,367 @@
+// The recursions of models/sam_quadratic.hpp against SAM's definition and against each other, their
+// value types, the order parameters, and what plain numbers lose.
+
+#include "tests/unit/sam_quadratic_support.hpp"
+
+namespace sharpsweep {
+namespace lanes {
+
+/// Two networks side by side, with the operations that a step may use and no conversion to bool.
+struct Lanes {
+  static constexpr int width = 2;
+  using Scalar = double;
+  double v[2];
+  Lanes() = default;
+  explicit Lanes(double x) : v{x, x} {}
+  Lanes(double a, double b) : v{a, b} {}
+};
+Lanes fmadd(Lanes a, Lanes b, Lanes c) {
+  return {std::fma(a.v[0], b.v[0], c.v[0]), std::fma(a.v[1], b.v[1], c.v[1])};
+}
+Lanes fnmadd(Lanes a, Lanes b, Lanes c) { return fmadd({-a.v[0], -a.v[1]}, b, c); }
+Lanes mul(Lanes a, Lanes b) { return {a.v[0] * b.v[0], a.v[1] * b.v[1]}; }
+Lanes add(Lanes a, Lanes b) { return {a.v[0] + b.v[0], a.v[1] + b.v[1]}; }
+Lanes sub(Lanes a, Lanes b) { return {a.v[0] - b.v[0], a.v[1] - b.v[1]}; }
+Lanes div(Lanes a, Lanes b) { return {a.v[0] / b.v[0], a.v[1] / b.v[1]}; }
+Lanes square_root(Lanes a) { return {std::sqrt(a.v[0]), std::sqrt(a.v[1])}; }
+Lanes absolute(Lanes a) { return {std::fabs(a.v[0]), std::fabs(a.v[1])}; }
+Lanes copy_sign(Lanes a, Lanes b) {
+  return {std::copysign(a.v[0], b.v[0]), std::copysign(a.v[1], b.v[1])};
+}
+Lanes minimum(Lanes a, Lanes b) { return {std::fmin(a.v[0], b.v[0]), std::fmin(a.v[1], b.v[1])}; }
+Lanes maximum(Lanes a, Lanes b) { return {std::fmax(a.v[0], b.v[0]), std::fmax(a.v[1], b.v[1])}; }
+Lanes select_less(Lanes a, Lanes b, Lanes x, Lanes y) {
+  return {a.v[0] < b.v[0] ? x.v[0] : y.v[0], a.v[1] < b.v[1] ? x.v[1] : y.v[1]};
+}
+Lanes exp(Lanes a) { return {sam_quadratic::exp(a.v[0]), sam_quadratic::exp(a.v[1])}; }
+Lanes log(Lanes a) { return {sam_quadratic::log(a.v[0]), sam_quadratic::log(a.v[1])}; }
+
+} // namespace lanes
+
+namespace sam_quadratic {
+namespace {
+
+using lanes::Lanes;
+
+TEST(Step, IsSamOnTheQuadratic) {
+  // One step, written once more from the definition; a few roundings.
+  std::mt19937_64 random(1);
+  Worst worst("step", 1e-14), norm("step_norm", 1e-15), multipliers("gradient_multiplier", 1e-13);
+  for (int n = 0; n < 200; ++n) {
+    const std::size_t d = 1 + static_cast<std::size_t>(n) % 9;
+    const Vector lambda = random_spectrum(random, d, 0.01);
+    const double eta = 0.1 + 0.009 * n, rho = 0.03;
+    Vector w = random_weights(random, d, 0.05);
+    const Vector old = w;
+
+    const double g = step(w.data(), lambda.data(), static_cast<int>(d), eta, rho);
+
+    norm.relative(g, norm_of(lambda, old));
+    for (std::size_t i = 0; i < d; ++i) {
+      const double v = lambda[i] * old[i];
+      const double expected = old[i] - eta * lambda[i] * (old[i] + rho * v / g);
+      worst.absolute(w[i] / old[i], expected / old[i]);
+      multipliers.absolute(w[i] / old[i], theory::multiplier_at(eta, rho, lambda[i], g));
+    }
+  }
+}
+
+TEST(Step, SumsByTheTreeOfSums) {
+  // The order of the sum defines the bits: 0.1's squares differ between orders.
+  for (int d = 1; d <= kMaxCoordinates; ++d) {
+    const auto n = static_cast<std::size_t>(d);
+    std::vector<float> w(n), lambda(n, 1.0F), squares(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      w[i] = 0.1F * static_cast<float>(i + 1);
+      squares[i] = w[i] * w[i];
+    }
+
+    const float g = step(w.data(), lambda.data(), d, 0.1F, 0.1F);
+
+    EXPECT_EQ(g, std::sqrt(pairwise_sum(squares.data(), n)));
+  }
+}
+
+TEST(Step, StaysAtTheMinimumAndNearIt) {
+  const double lambda[2] = {1, 0.5};
+  for (const double start : {0.0, 1e-300, 1e-160}) {
+    double w[2] = {start, 0};
+    step(w, lambda, 2, 0.5, 0.1);
+    EXPECT_LE(std::fabs(w[0]), 0.05);
+    EXPECT_EQ(w[0] == 0, start == 0);
+    EXPECT_EQ(w[1], 0);
+  }
+}
+
+TEST(LogStep, FollowsThePlainStep) {
+  // Both forms round differently; on the way to a stable cycle differences do not grow, but a
+  // multiplier close to zero magnifies a rounding by 1 / |m| once.
+  std::mt19937_64 random(2);
+  Worst worst("log_step", 1e-9);
+  for (int n = 0; n < 60; ++n) {
+    const std::size_t d = 2 + static_cast<std::size_t>(n) % 5;
+    const Vector lambda = random_spectrum(random, d, 0.3);
+    const double eta = 0.05 + 0.03 * n, rho = 0.05;
+    Vector w = random_weights(random, d, 1);
+    LogNetwork network(eta, rho, lambda, w);
+    for (int k = 0; k < 60; ++k) {
+      const double g = step(w.data(), lambda.data(), static_cast<int>(d), eta, rho);
+      worst.relative(std::exp(network.step()), g);
+      for (std::size_t i = 0; i < d; ++i) {
+        if (std::fabs(w[i]) < 1e-9) continue; // lost to cancellation in the plain form
+        worst.absolute(network.log_v[i], std::log(std::fabs(lambda[i] * w[i])));
+        ASSERT_EQ(network.sign[i], std::copysign(1.0, w[i]));
+      }
+    }
+  }
+}
+
+TEST(LogStep, ComesBackFromTheZeroOfTheMultiplier) {
+  // G = gamma = 1: m is exactly 0, and |m| is held at 2^-106 (float: 2^-48).
+  const double eta = 0.5, rho = 1;
+  LogNetwork network(eta, rho, {1}, {1});
+  network.step();
+  EXPECT_NEAR(network.log_g(), -106 * std::log(2.0), 1e-12);
+  network.steps(400);
+  EXPECT_NEAR(network.log_g(), std::log(theory::cycle_gradient_norm(eta, rho, 1)), 1e-12);
+
+  float log_v = 0, sign = 1, decay = 0.5F, pull = 0.5F;
+  log_step(&log_v, &sign, &decay, &pull, 1);
+  EXPECT_NEAR(log_v, -48 * std::log(2.0F), 1e-5);
+  for (int k = 0; k < 400; ++k) log_step(&log_v, &sign, &decay, &pull, 1);
+  EXPECT_NEAR(log_v, std::log(0.5F / 1.5F), 1e-6);
+}
+
+/// Every recursion once in R: a few steps of each from a start and step size of its own.
+template <class R>
+std::vector<R> all_recursions(R eta, R rho, R start) {
+  R w[3] = {start, mul(start, start), R(0.3)}, lambda[3] = {R(1), R(0.6), R(0.1)};
+  R log_v[3] = {R(-1), R(-2), sub(R(0), start)}, sign[3] = {R(1), R(-1), R(1)};
+  R decay[3], pull[3];
+  for (int i = 0; i < 3; ++i) {
+    decay[i] = fnmadd(eta, lambda[i], R(1));
+    pull[i] = mul(mul(eta, rho), mul(lambda[i], lambda[i]));
+  }
+  R u = R(0.1), v = start, a = add(start, R(1)), b = R(0.4);
+  R pair[2] = {R(0.02), R(-0.001)}, along = R(0.2), log_along = R(0.2);
+  R log_pair[2] = {R(-4), R(-7)}, signs[2] = {R(1), R(1)};
+  Track<R> track(R(0), R(100));
+  for (int k = 0; k < 20; ++k) {
+    step(w, lambda, 3, eta, rho);
+    const R log_g = log_step(log_v, sign, decay, pull, 3);
+    track.observe(log_v[0], log_g, R(-3), R(k));
+    valley_step(u, v, eta, rho);
+    product_step(a, b, R(0.5), eta, rho);
+    competing_step(pair, along, eta, rho);
+    competing_log_step(log_pair, signs, log_along, eta, rho);
+  }
+  return {w[0],
+          w[1],
+          w[2],
+          log_v[0],
+          log_v[1],
+          log_v[2],
+          sign[0],
+          track.dip,
+          track.hitting_step,
+          u,
+          v,
+          product_imbalance(a, b),
+          product_curvature(a, b),
+          pair[0],
+          pair[1],
+          competing_curvature(along),
+          log_pair[0],
+          log_pair[1],
+          log_along,
+          signs[1]};
+}
+
+TEST(ValueType, EachLaneIsTheNetworkAlone) {
+  const auto lanes = all_recursions(Lanes(0.4, 0.7), Lanes(0.05, 0.02), Lanes(0.5, 0.8));
+  const auto first = all_recursions(0.4, 0.05, 0.5), second = all_recursions(0.7, 0.02, 0.8);
+  for (std::size_t i = 0; i < lanes.size(); ++i) {
+    EXPECT_EQ(lanes[i].v[0], first[i]) << i;
+    EXPECT_EQ(lanes[i].v[1], second[i]) << i;
+  }
+}
+
+TEST(ValueType, FloatsFollowDoubles) {
+  // 20 steps of 1e-7, magnified where a multiplier is small.
+  const auto single = all_recursions(0.4F, 0.05F, 0.5F);
+  const auto twice = all_recursions(0.4, 0.05, 0.5);
+  for (std::size_t i = 0; i < single.size(); ++i) {
+    EXPECT_NEAR(static_cast<double>(single[i]) / twice[i], 1, 2e-5) << i;
+  }
+}
+
+TEST(ValueOperations, MatchTheLibrary) {
+  const double numbers[] = {0.0, -0.0, 1.5, -2.5, 1e300, -1e-310, theory::kInfinity};
+  for (const double x : numbers) {
+    EXPECT_EQ(absolute(x), std::fabs(x));
+    EXPECT_EQ(absolute(static_cast<float>(x)), std::fabs(static_cast<float>(x)));
+    for (const double y : numbers) {
+      EXPECT_EQ(as_bits(copy_sign(x, y)), as_bits(std::copysign(x, y)));
+      const auto a = static_cast<float>(x), b = static_cast<float>(y);
+      EXPECT_EQ(as_bits(copy_sign(a, b)), as_bits(std::copysign(a, b)));
+      EXPECT_EQ(minimum(x, y), std::fmin(x, y));
+      EXPECT_EQ(maximum(a, b), std::fmax(a, b));
+      EXPECT_EQ(select_less(x, y, 1.0, 2.0), x < y ? 1 : 2);
+    }
+  }
+  EXPECT_EQ(exp(1.0F), std::exp(1.0F));
+  EXPECT_EQ(log(5.0F), std::log(5.0F));
+}
+
+TEST(Competing, LogStepFollowsThePlainStep) {
+  Worst worst("competing_log_step", 1e-9), gradient("competing_step", 1e-14);
+  const double eta = 0.3, rho = 0.05;
+  double u[2] = {0.02, -0.004}, v = 0.1, log_v = 0.1;
+  double log_u[2] = {std::log(0.02), std::log(0.004)}, sign[2] = {1, -1};
+  for (int k = 0; k < 300; ++k) {
+    // SAM from its definition, for the multiplicative form
+    const double g[3] = {(2 + v) * u[0], (2 - v) * u[1], 0.5 * (u[0] * u[0] - u[1] * u[1])};
+    const double scale = rho / std::hypot(g[0], g[1], g[2]);
+    const double p[3] = {u[0] + scale * g[0], u[1] + scale * g[1], v + scale * g[2]};
+    const double expected[3] = {u[0] - eta * (2 + p[2]) * p[0], u[1] - eta * (2 - p[2]) * p[1],
+                                v - eta * 0.5 * (p[0] * p[0] - p[1] * p[1])};
+    competing_step(u, v, eta, rho);
+    gradient.absolute(u[0], expected[0]);
+    gradient.absolute(u[1], expected[1]);
+    gradient.absolute(v, expected[2]);
+
+    competing_log_step(log_u, sign, log_v, eta, rho);
+    worst.absolute(log_v, v);
+    for (int i = 0; i < 2; ++i) {
+      worst.relative(std::exp(log_u[i]), std::fabs(u[i]));
+      ASSERT_EQ(sign[i], std::copysign(1.0, u[i]));
+    }
+  }
+  EXPECT_EQ(competing_curvature(-0.25), 2.25);
+}
+
+template <class T>
+std::vector<T> run_plain(const Vector& spectrum, double eta, double rho, int steps) {
+  std::vector<T> lambda(spectrum.begin(), spectrum.end()), w(spectrum.size(), T(1));
+  for (int k = 0; k < steps; ++k) {
+    step(w.data(), lambda.data(), static_cast<int>(w.size()), static_cast<T>(eta),
+         static_cast<T>(rho));
+  }
+  return w;
+}
+
+TEST(PlainNumbers, GiveAWrongWinner) {
+  // The note's example. Float's cycle is known to 1e-4: its radial factor .998 sits on rounding.
+  const Vector lambda = {1, 0.6, 0.004};
+  const double eta = 0.45, rho = 1e-4;
+  const double wrong = theory::cycle_amplitude(eta, rho, 0.004);
+
+  const auto single = run_plain<float>(lambda, eta, rho, 25000);
+  const auto twice = run_plain<double>(lambda, eta, rho, 25000);
+  LogNetwork network(eta, rho, lambda, {1, 1, 1});
+  double least = 0;
+  for (int k = 0; k < 25000; ++k) {
+    network.step();
+    least = std::min(least, network.log_v[0]);
+  }
+
+  EXPECT_EQ(single[0], 0);
+  EXPECT_EQ(twice[0], 0);
+  EXPECT_NEAR(std::fabs(single[2]) / wrong, 1, 1e-4);
+  EXPECT_NEAR(std::fabs(twice[2]) / wrong, 1, 1e-9);
+  EXPECT_NEAR(network.log_v[0], std::log(theory::cycle_gradient_norm(eta, rho, 1)), 1e-12);
+  EXPECT_LT(network.log_v[2], -40);
+  EXPECT_NEAR(least / std::log(10.0), -1270, 0.5);
+  EXPECT_NEAR(theory::dip_minimum(eta, rho, 1, 0.004, 1, 1), least, 2);
+}
+
+template <class T>
+void expect_winner_by_dip(double safe, double lost) {
+  int wrong = 0, right = 0;
+  for (const double a : {0.05, 0.2, 0.45, 0.8}) {
+    for (const double kappa : {2.0, 5.0, 10.0, 20.0, 30.0, 50.0, 100.0}) {
+      const double rho = 1e-2, dip = theory::dip_minimum(a, rho, 1, 1 / kappa, 1, 1);
+      if (dip < safe && dip > lost) continue;
+      const auto steps = static_cast<int>(3000 + 60 * kappa / a);
+      const auto w = run_plain<T>({1, 1 / kappa}, a, rho, steps);
+      const bool first = std::fabs(w[0]) > std::fabs(w[1]);
+      EXPECT_EQ(first, dip >= safe) << "a " << a << ", kappa " << kappa << ", dip " << dip;
+      ++(first ? right : wrong);
+    }
+  }
+  EXPECT_GT(wrong, 3);
+  EXPECT_GT(right, 3);
+}
+
+TEST(PlainNumbers, LoseTheWinnerWhereTheDipUnderflows) {
+  // The boundary of the winner map: -87 and -708, where numbers stop being normal. Subnormal ones
+  // down to -103 and -744 may go either way; 5 nats for the prediction's own error.
+  expect_winner_by_dip<float>(-82, -108);
+  expect_winner_by_dip<double>(-703, -749);
+}
+
+TEST(OrderParameters, OfTheQuadratic) {
+  std::mt19937_64 random(8);
+  Worst worst("order_parameters", 1e-12), log("order_parameter_potential", 1e-11);
+  for (int n = 0; n < 200; ++n) {
+    const std::size_t d = 1 + static_cast<std::size_t>(n) % 7;
+    const double eta = 0.1 + 0.009 * n, rho = 0.2;
+    const Vector lambda = random_spectrum(random, d, 0.05);
+    const Vector w = random_weights(random, d, 0.5);
+    Vector log_v(d), earlier(d);
+    std::size_t best = 0;
+    double steepest = -1e300;
+    for (std::size_t i = 0; i < d; ++i) {
+      log_v[i] = log_gradient(w[i], lambda[i]);
+      earlier[i] = log_v[i] + 10 * (0.3 + static_cast<double>(i));
+      if (std::fabs(w[i]) > std::fabs(w[best])) best = i;
+    }
+    for (std::size_t i = 0; i < d; ++i) {
+      if (i != best) steepest = std::max(steepest, -0.3 - static_cast<double>(i));
+    }
+    double out[kOrderParameters];
+
+    ASSERT_TRUE(order_parameters(log_v.data(), earlier.data(), 10, lambda.data(),
+                                 static_cast<int>(d), eta, rho, out));
+
+    const double g = norm_of(lambda, w), v1 = lambda[0] * w[0];
+    EXPECT_EQ(out[winner], static_cast<double>(best + 1));
+    worst.relative(out[amplitude], std::fabs(w[0]) / theory::cycle_amplitude(eta, rho, 1));
+    worst.relative(out[alignment], v1 * v1 / (g * g));
+    worst.relative(out[gradient_norm], g);
+    log.absolute(out[potential], theory::potential(eta, rho, lambda, w));
+    if (d > 1) {
+      worst.relative(out[late_slope], steepest);
+    } else {
+      EXPECT_TRUE(std::isnan(out[late_slope]));
+    }
+  }
+}
+
+TEST(OrderParameters, OfTheLogDomainKeepWhatUnderflows) {
+  const double log_v[2] = {-0.5, -5000}, earlier[2] = {-0.5, -4990}, lambda[2] = {1, 0.5};
+  const double infinite[2] = {-0.5, -theory::kInfinity};
+  double out[kOrderParameters];
+  ASSERT_TRUE(order_parameters(log_v, earlier, 10, lambda, 2, 0.5, 0.1, out));
+  EXPECT_EQ(out[winner], 1);
+  EXPECT_EQ(out[alignment], 1);
+  EXPECT_EQ(out[late_slope], -1);
+  EXPECT_FALSE(order_parameters(infinite, earlier, 10, lambda, 2, 0.5, 0.1, out));
+  ASSERT_TRUE(order_parameters(log_v, earlier, 10, lambda, 2, 2.5, 0.1, out));
+  EXPECT_TRUE(std::isnan(out[amplitude])); // no cycle beyond a = 2
+  EXPECT_EQ(log_gradient(0.0F, 1), detail::kLeastLog<float>);
+  EXPECT_EQ(log_gradient(0.0, 1), detail::kLeastLog<double>);
+  EXPECT_TRUE(std::isnan(log_gradient(std::nan(""), 1)));
+}
+
+TEST(Track, KeepsTheDipAndTheFirstHit) {
+  Track<float> track(0, 1e9F);
+  const float first[] = {0, -3, -1, -2}, norm[] = {2, 1.5F, 0.5F, 0.1F};
+  for (int k = 0; k < 4; ++k) track.observe(first[k], norm[k], 1, static_cast<float>(k));
+  EXPECT_EQ(track.dip, -3);
+  EXPECT_EQ(track.hitting_step, 2);
+}
+
+} // namespace
+} // namespace sam_quadratic
+} // namespace sharpsweep
