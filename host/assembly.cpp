@@ -21,15 +21,17 @@ std::string timestamp() {
 
 /// The finished units as the groups of a file.
 void add_units(const Sweep& sweep, const Results& results, const Coverage& done, Networks networks,
-               Dataset& file) {
+               const std::atomic<bool>& stop, Dataset& file) {
   for (Work& work : finished_work(sweep, done)) {
     const Placement place(work.sweep, sweep);
     FinishedUnits finished{std::move(work.sweep), std::move(work.units), {}};
     for (const WorkUnit& unit : finished.units) {
-      finished.results.push_back(results.extract(sweep, finished.sweep, place, unit, unit.seeds));
+      if (stop) throw Interrupted("interrupted");
+      finished.results.push_back(results.extract(sweep, finished.sweep, place, unit, unit.seeds,
+                                                 networks == Networks::kept));
     }
     file.groups.emplace_back(units_group_name(file.groups.size()),
-                             units_to_group(finished, networks));
+                             units_to_group(std::move(finished), networks));
   }
 }
 
@@ -64,8 +66,10 @@ void take_file(const Sweep& sweep, Results& results, const std::string& path) {
 }
 
 void take_parts(const Sweep& sweep, Results& results, const std::string& folder,
-                const std::function<void(const std::string&)>& damaged) {
+                const std::function<void(const std::string&)>& damaged,
+                const std::atomic<bool>& stop) {
   for (const std::string& part : list_parts(folder)) {
+    if (stop) throw Interrupted("interrupted");
     try {
       take_file(sweep, results, part);
     } catch (const VersionError&) {
@@ -83,12 +87,12 @@ Dataset result_file(const Sweep& sweep, const Results& results, const Origin& or
                  file);
   file.attributes.emplace_back("digest", digest(file));
   const bool all = missing_sentence(sweep, results.done).empty();
-  add_units(sweep, results, results.done, all ? Networks::left_out : Networks::kept, file);
+  add_units(sweep, results, results.done, all ? Networks::left_out : Networks::kept, stop, file);
   return file;
 }
 
 Dataset shard_file(const Sweep& sweep, const Results& results, const Coverage& base, Shard shard,
-                   const Origin& origin) {
+                   const Origin& origin, const std::atomic<bool>& stop) {
   Coverage own = results.done;
   for (std::uint32_t block = 0; block < results.blocks; ++block) {
     for (std::size_t cell = 0; cell < results.cells; ++cell) {
@@ -99,7 +103,7 @@ Dataset shard_file(const Sweep& sweep, const Results& results, const Coverage& b
   add_attributes(sweep, "Shard of a sweep: finished work units, for 'sharpsweep merge'", origin,
                  file);
   file.attributes.emplace_back("shard", shard_text(shard));
-  add_units(sweep, results, own, Networks::kept, file);
+  add_units(sweep, results, own, Networks::kept, stop, file);
   return file;
 }
 

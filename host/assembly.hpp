@@ -27,9 +27,11 @@ struct Origin {
 void take_file(const Sweep& sweep, Results& results, const std::string& path);
 
 /// Takes over the units of all parts in a folder. A damaged part is reported to `damaged` with the
-/// sentence of its error, and left out. Throws UsageError as take_file does, and VersionError.
+/// sentence of its error, and left out. Throws UsageError as take_file does, VersionError, and
+/// Interrupted when `stop` is set.
 void take_parts(const Sweep& sweep, Results& results, const std::string& folder,
-                const std::function<void(const std::string&)>& damaged);
+                const std::function<void(const std::string&)>& damaged,
+                const std::atomic<bool>& stop);
 
 /// The result file: phase diagram, theory, thresholds, and the finished units that a larger sweep
 /// can go on from. Cells that are not complete are NaN and have the status `missing`. Throws
@@ -39,7 +41,7 @@ Dataset result_file(const Sweep& sweep, const Results& results, const Origin& or
 
 /// The file of a shard: finished units only, without those that were in its bases already.
 Dataset shard_file(const Sweep& sweep, const Results& results, const Coverage& base, Shard shard,
-                   const Origin& origin);
+                   const Origin& origin, const std::atomic<bool>& stop);
 
 /// What is missing from a sweep, in words: how much, and the first cell. Empty when it is complete.
 std::string missing_sentence(const Sweep& sweep, const Coverage& done);

@@ -33,6 +33,14 @@ const std::string* Dataset::text(const std::string& name) const {
   return nullptr;
 }
 
+double Dataset::number(const std::string& name) const {
+  for (const auto& [key, value] : attributes) {
+    const double* found = std::get_if<double>(&value);
+    if (key == name && found) return *found;
+  }
+  return 0;
+}
+
 std::int64_t Dataset::integer(const std::string& name, std::int64_t otherwise) const {
   for (const auto& [key, value] : attributes) {
     const auto* numbers = std::get_if<std::vector<std::int64_t>>(&value);

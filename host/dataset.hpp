@@ -37,6 +37,8 @@ struct Dataset {
   const Variable* find(const std::string& name) const;
   /// The text of a root attribute, or null.
   const std::string* text(const std::string& name) const;
+  /// A root attribute that is a number, or 0.
+  double number(const std::string& name) const;
   /// The first integer of a root attribute, or `otherwise`.
   std::int64_t integer(const std::string& name, std::int64_t otherwise) const;
 };

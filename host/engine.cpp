@@ -33,8 +33,8 @@ double available_memory() {
   return available;
 }
 
-void require_memory(const Sweep& sweep, const Backend& backend) {
-  const double needed = result_memory(sweep) + backend.working_memory(sweep);
+void require_memory(const Sweep& sweep, double working_bytes) {
+  const double needed = result_memory(sweep) + working_bytes;
   const double available = available_memory();
   if (needed <= available) return;
   throw UsageError("the grid is too large for this machine's memory: " +

@@ -12,8 +12,9 @@ namespace sharpsweep {
 
 /// Bytes of memory free for this process.
 double available_memory();
-/// Throws UsageError, saying how large, when the sweep does not fit into memory.
-void require_memory(const Sweep& sweep, const Backend& backend);
+/// Throws UsageError, saying how large, when the results of a sweep, and as many bytes more as a
+/// backend wants, do not fit into memory.
+void require_memory(const Sweep& sweep, double working_bytes);
 
 /// Receives each finished unit of `sweep` with its results, complete from the block's first seed
 /// on; one call at a time.

@@ -1,5 +1,6 @@
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <new>
 
 #include "host/command_line.hpp"
@@ -21,6 +22,9 @@ int main(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "sharpsweep: out of memory; 'sharpsweep plan' says what a sweep needs\n");
     return static_cast<int>(ExitCode::usage);
+  } catch (const std::filesystem::filesystem_error& error) {
+    std::fprintf(stderr, "sharpsweep: %s\n", error.what());
+    return static_cast<int>(ExitCode::file);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "sharpsweep: %s\n", error.what());
     return static_cast<int>(ExitCode::device);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <unordered_map>
 
 #include "host/analysis/threshold.hpp"
@@ -31,11 +32,12 @@ std::vector<std::size_t> places(const std::vector<T>& from, const std::vector<T>
 
 std::vector<std::size_t> places(const std::vector<ssam::Init>& from,
                                 const std::vector<ssam::Init>& into) {
+  std::map<std::string, std::size_t> index;
+  for (std::size_t i = 0; i < into.size(); ++i) index.emplace(format_init(into[i]), i);
   std::vector<std::size_t> list;
   for (const ssam::Init& init : from) {
-    const auto found = std::find(into.begin(), into.end(), init);
-    list.push_back(found == into.end() ? Placement::kNowhere
-                                       : static_cast<std::size_t>(found - into.begin()));
+    const auto found = index.find(format_init(init));
+    list.push_back(found == index.end() ? Placement::kNowhere : found->second);
   }
   return list;
 }
@@ -182,7 +184,7 @@ void Results::take(const Sweep& sweep, const Sweep& from, const Placement& place
 }
 
 UnitResult Results::extract(const Sweep& sweep, const Sweep& from, const Placement& place,
-                            const WorkUnit& unit, std::uint32_t seeds) const {
+                            const WorkUnit& unit, std::uint32_t seeds, bool networks) const {
   const std::uint32_t block = seed_block_of(sweep, unit.first_seed);
   const std::size_t targets = place.targets(), unit_cells = unit.configurations * targets;
   const auto depth = static_cast<std::size_t>(from.configuration(unit.first_configuration).depth);
@@ -190,8 +192,8 @@ UnitResult Results::extract(const Sweep& sweep, const Sweep& from, const Placeme
   UnitResult result;
   result.cells.resize(unit_cells);
   result.path.resize(sweep.record * unit_cells);
-  if (sweep.save != Save::mean) result.outcomes.resize(unit_cells * seeds);
-  if (sweep.save == Save::weights) result.weights.resize(unit_cells * seeds * depth);
+  if (networks && sweep.save != Save::mean) result.outcomes.resize(unit_cells * seeds);
+  if (networks && sweep.save == Save::weights) result.weights.resize(unit_cells * seeds * depth);
   for (std::size_t i = 0; i < unit.configurations; ++i) {
     const std::size_t configuration = place.configuration(unit.first_configuration + i);
     for (std::size_t t = 0; t < targets; ++t) {
@@ -201,7 +203,7 @@ UnitResult Results::extract(const Sweep& sweep, const Sweep& from, const Placeme
         result.path[time * unit_cells + i * targets + t] =
             path[(block * sweep.record + time) * cells + cell];
       }
-      if (sweep.save == Save::mean) continue;
+      if (!networks || sweep.save == Save::mean) continue;
       for (std::size_t s = 0; s < seeds; ++s) {
         const std::size_t network = cell * sweep.seeds + first_seed + s;
         const std::size_t source = (i * seeds + s) * targets + t;
@@ -255,12 +257,13 @@ double result_memory(const Sweep& sweep) {
   const double cells =
       static_cast<double>(sweep.configurations()) * static_cast<double>(sweep.target.size());
   const double states = static_cast<double>(seed_blocks(sweep)) * (1.0 + sweep.record);
-  double bytes = cells * states * sizeof(CellState) * 2; // and once more on their way to the file
-  bytes += cells * seed_blocks(sweep);                   // the coverage
+  // The states themselves, and on their way to the file as units and twice as columns.
+  double bytes = cells * states * sizeof(CellState) * 4;
+  bytes += cells * seed_blocks(sweep); // the coverage
   bytes += cells * 8 * (3 * kOrderParameters + 5 + 2.0 * kOrderParameters * sweep.record);
-  if (sweep.save != Save::mean) bytes += 2 * cells * sweep.seeds * 8 * kOrderParameters;
+  if (sweep.save != Save::mean) bytes += 4 * cells * sweep.seeds * 8 * kOrderParameters;
   if (sweep.save == Save::weights) {
-    bytes += 2 * cells * sweep.seeds * 8 * static_cast<double>(deepest(sweep));
+    bytes += 4 * cells * sweep.seeds * 8 * static_cast<double>(deepest(sweep));
   }
   bytes += Bootstrap::memory(sweep.seeds);
   return bytes + static_cast<double>(count_work_units(sweep)) * sizeof(WorkUnit);

@@ -52,8 +52,9 @@ struct Results {
             const UnitResult& result);
 
   /// The reverse: the first `seeds` seeds of a unit of the sweep `from`, which lies wholly here.
+  /// \param networks  whether outcomes and weights are wanted, where they are saved
   UnitResult extract(const Sweep& sweep, const Sweep& from, const Placement& place,
-                     const WorkUnit& unit, std::uint32_t seeds) const;
+                     const WorkUnit& unit, std::uint32_t seeds, bool networks = true) const;
 
   /// Whether all seeds of a unit, which lies wholly here, are done.
   bool has(const Sweep& sweep, const Placement& place, const WorkUnit& unit) const;

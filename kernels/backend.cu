@@ -108,21 +108,23 @@ private:
   }
 
   /// Units of one depth and seed block together, as many as fit into memory beside the other
-  /// streams, but few enough that every stream of every device gets some.
+  /// streams, but no more than fill a device, because a batch that is lost is lost as a whole, and
+  /// few enough that every stream of every device gets some.
   std::vector<Batch> plan(const Sweep& sweep, std::span<const WorkUnit> units) const {
     std::vector<Batch> batches;
+    double all = 0; // configurations to train
+    for (const WorkUnit& unit : units) all += static_cast<double>(unit.configurations);
     for (std::size_t u = 0; u < units.size();) {
       const WorkUnit& first = units[u];
       const int depth = sweep.configuration(first.first_configuration).depth;
       const double bytes = device_bytes_per_configuration(sweep, depth, first.trained_seeds());
       const double lanes = static_cast<double>(sweep.target.size()) * first.trained_seeds();
-      const double share = std::ceil(static_cast<double>(sweep.configurations_per_depth()) /
-                                     (kStreams * static_cast<double>(devices_.size())));
+      const double share = std::ceil(all / (kStreams * static_cast<double>(devices_.size())));
       const double least = static_cast<double>(first.configurations); // a unit is not cut
       const double memory = kMemoryShare * free_bytes_ / kStreams / bytes;
       const double most = std::min({memory, kMaxBatchLanes / lanes,
                                     std::max(least, kBatchHostBytes / host_bytes(sweep, depth)),
-                                    std::max({least, share, kFillingLanes / lanes})});
+                                    std::max(least, std::min(share, kFillingLanes / lanes))});
       if (static_cast<double>(first.configurations) > most) {
         throw UsageError("target: a work unit of " + std::to_string(first.seeds) + " seeds and " +
                          std::to_string(sweep.target.size()) +

@@ -3,9 +3,10 @@
 #include <optional>
 #include <set>
 
-#include "host/analysis/phase_diagram.hpp"
 #include "host/assembly.hpp"
 #include "host/commands/commands.hpp"
+#include "host/commands/progress.hpp"
+#include "host/engine.hpp"
 #include "host/output/output_file.hpp"
 #include "host/output/reader.hpp"
 
@@ -21,14 +22,6 @@ struct Inputs {
   double updates_computed = 0, wall_seconds = 0;
 };
 
-double number(const Dataset& file, const std::string& name) {
-  for (const auto& [key, value] : file.attributes) {
-    const double* found = std::get_if<double>(&value);
-    if (key == name && found) return *found;
-  }
-  return 0;
-}
-
 void add_shard(const std::string& text, Inputs& inputs) {
   unsigned index = 0, count = 0;
   if (std::sscanf(text.c_str(), "%u/%u", &index, &count) != 2) return;
@@ -42,16 +35,19 @@ Inputs survey(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
     const Dataset file = read_root_attributes(path);
     const Sweep sweep = sweep_of_file(file, path);
-    if (!inputs.sweep || (!obstacle(sweep, *inputs.sweep, path).empty() &&
-                          obstacle(*inputs.sweep, sweep, widest).empty())) {
+    // Of two with the same values in another order the smaller text wins: no matter which comes
+    // first.
+    if (!inputs.sweep ||
+        (obstacle(*inputs.sweep, sweep, widest).empty() &&
+         (!obstacle(sweep, *inputs.sweep, path).empty() || sweep.text() < inputs.sweep->text()))) {
       inputs.sweep = sweep;
       widest = path;
     }
     if (const std::string* text = file.text("backend")) inputs.backends.insert(*text);
     if (const std::string* text = file.text("device")) inputs.devices.insert(*text);
     if (const std::string* text = file.text("shard")) add_shard(*text, inputs);
-    inputs.updates_computed += number(file, "updates_computed");
-    inputs.wall_seconds += number(file, "wall_seconds");
+    inputs.updates_computed += file.number("updates_computed");
+    inputs.wall_seconds += file.number("wall_seconds");
   }
   return inputs;
 }
@@ -78,11 +74,20 @@ std::string absent_shards(const Inputs& inputs) {
 ExitCode merge_command(const MergeOptions& options) {
   const Overwrite overwrite = options.overwrite ? Overwrite::yes : Overwrite::no;
   require_output(options.output, overwrite, "--overwrite replaces it, or give another name");
+  Progress progress;
+  const SignalGuard signals(progress);
   const Inputs inputs = survey(options.inputs);
   const Sweep& sweep = *inputs.sweep;
   require_space(options.output, predicted_file_bytes(sweep));
+  require_memory(sweep, 0);
   Results results(sweep);
-  for (const std::string& path : options.inputs) take_file(sweep, results, path);
+  const auto stop_if_asked = [&progress] {
+    if (progress.stop) throw Interrupted("interrupted; start the same command again");
+  };
+  for (const std::string& path : options.inputs) {
+    stop_if_asked();
+    take_file(sweep, results, path);
+  }
   const std::string missing = missing_sentence(sweep, results.done);
   if (!missing.empty() && !options.allow_incomplete) {
     throw FileError("the sweep is not complete: " + missing + absent_shards(inputs) +
@@ -93,7 +98,8 @@ ExitCode merge_command(const MergeOptions& options) {
       result_file(sweep, results,
                   {options.command_line, joined(inputs.backends), joined(inputs.devices),
                    inputs.updates_computed, inputs.wall_seconds},
-                  kNeverStopped);
+                  progress.stop);
+  stop_if_asked();
   file.write(data);
   file.publish(options.output, overwrite);
   if (!options.quiet) {

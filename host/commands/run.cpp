@@ -1,6 +1,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <new>
 
 #include "host/assembly.hpp"
 #include "host/commands/commands.hpp"
@@ -15,26 +16,33 @@ namespace {
 class Run {
 public:
   /// \param notice  about the backend, to be said once all is well; may be empty
-  Run(const Sweep& sweep, const RunOptions& options, Backend& backend, std::string notice)
+  Run(const Sweep& sweep, const RunOptions& options, Backend& backend, std::string notice,
+      Progress& progress)
       : sweep_(sweep), options_(options), backend_(backend), notice_(std::move(notice)),
-        folder_(parts_folder(options.output)) {}
+        progress_(progress), folder_(parts_folder(options.output)) {}
 
   ExitCode execute() {
     const bool may_exist = options_.existing != Existing::refuse;
     require_output(options_.output, may_exist ? Overwrite::yes : Overwrite::no,
                    "--resume extends it, --overwrite replaces it, or give another name");
     // Reading comes first: an output or parts of another sweep are left as they are.
-    const std::vector<Work> work = plan();
+    const std::vector<Work> work = [this] {
+      try {
+        return plan();
+      } catch (const Interrupted& error) {
+        give_up(error);
+      }
+    }();
     if (output_is_complete_) {
       remove_parts(folder_); // of a run that ended just after it had written its output
       say("nothing to do: '" + options_.output + "' has it all");
       return ExitCode::done;
     }
-    const SignalGuard signals(progress_);
-    claim_parts(options_.output, sweep_, options_.shard, options_.existing);
+    claim_parts(options_.output, sweep_, options_.existing);
     try {
-      // The output, and as much again for the parts.
-      require_space(options_.output, 2 * predicted_file_bytes(sweep_));
+      // The output, or the shard's part of it, and the parts that are to come.
+      require_space(options_.output, predicted_file_bytes(sweep_) / options_.shard.count *
+                                         (1 + updates_ / sweep_.updates()));
       // Only now: an error is one line.
       if (!notice_.empty()) say(notice_);
       for (const std::string& sentence : damaged_) {
@@ -44,6 +52,8 @@ public:
       write();
     } catch (const Error& error) {
       give_up(error);
+    } catch (const std::bad_alloc&) {
+      give_up(Error(ExitCode::usage, "out of memory; 'sharpsweep plan' says what a sweep needs"));
     } catch (...) {
       remove_empty_parts(folder_);
       throw;
@@ -70,12 +80,14 @@ private:
     }
     const double wanted = updates(work);
     if (options_.existing == Existing::resume) {
-      if (std::filesystem::exists(options_.output)) {
+      const bool extends = !replaces_output(folder_);
+      if (extends && std::filesystem::exists(options_.output)) {
         take_file(sweep_, results_, options_.output);
         output_is_complete_ = missing_of(work).empty();
       }
-      take_parts(sweep_, results_, folder_,
-                 [this](const std::string& sentence) { damaged_.push_back(sentence); });
+      take_parts(
+          sweep_, results_, folder_,
+          [this](const std::string& sentence) { damaged_.push_back(sentence); }, progress_.stop);
       work = missing_of(work);
     }
     updates_ = updates(work);
@@ -113,7 +125,7 @@ private:
                    [&](const Sweep& sweep, const WorkUnit& unit, UnitResult&& result) {
                      parts.add(sweep, unit, std::move(result));
                    });
-      } catch (const Error&) {
+      } catch (...) {
         parts.finish(); // what is finished is kept, whatever happened
         throw;
       }
@@ -130,8 +142,9 @@ private:
     stop_if_asked();
     const Origin origin{options_.command_line, backend_.name(), backend_.device(), updates_,
                         seconds_};
-    const Dataset data = is_shard() ? shard_file(sweep_, results_, base_, options_.shard, origin)
-                                    : result_file(sweep_, results_, origin, progress_.stop);
+    const Dataset data =
+        is_shard() ? shard_file(sweep_, results_, base_, options_.shard, origin, progress_.stop)
+                   : result_file(sweep_, results_, origin, progress_.stop);
     stop_if_asked();
     write_beside_parts(options_.output, options_.output,
                        options_.existing == Existing::refuse ? Overwrite::no : Overwrite::yes,
@@ -178,13 +191,13 @@ private:
   const RunOptions& options_;
   Backend& backend_;
   std::string notice_;
+  Progress& progress_;
   std::string folder_;
   Results results_{sweep_};
   Coverage base_;
   std::vector<std::string> damaged_;
   bool output_is_complete_ = false;
   double updates_ = 0, taken_over_ = 0, seconds_ = 0;
-  Progress progress_;
   std::string digest_;
 };
 
@@ -237,10 +250,12 @@ std::unique_ptr<Backend> make_backend(const BackendOptions& options, std::string
 }
 
 ExitCode run_command(const Sweep& sweep, const RunOptions& options) {
+  Progress progress;
+  const SignalGuard signals(progress);
   std::string notice;
   const std::unique_ptr<Backend> backend = make_backend(options.backend, &notice);
-  require_memory(sweep, *backend);
-  return Run(sweep, options, *backend, notice).execute();
+  require_memory(sweep, backend->working_memory(sweep));
+  return Run(sweep, options, *backend, notice, progress).execute();
 }
 
 } // namespace sharpsweep

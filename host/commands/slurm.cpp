@@ -100,7 +100,7 @@ task() { # PROGRAM OUTPUT EXTEND ELEMENTS
     trap 'stopped=yes; kill "$pid" 2>/dev/null' TERM USR1
     for ((i = SLURM_ARRAY_TASK_ID; i <= shards; i += elements)); do
         shard=$i-of-$shards.h5
-        before=$(ls "$shard" "$shard.parts"/*.h5 2>&1)
+        before=$(finished "$shard")
         echo "$(date '+%F %T') shard $i/$shards on $SLURMD_NODENAME, restart $restarts"
         "$program" run sweep.toml -o "$shard" --shard "$i/$shards" --resume \
             ${extend:+--base "$output"} "${backend[@]}" &
@@ -109,7 +109,7 @@ task() { # PROGRAM OUTPUT EXTEND ELEMENTS
         while kill -0 "$pid" 2>/dev/null; do wait "$pid"; done # a signal ends a wait early
         wait "$pid"
         code=$?
-        [ "$before" = "$(ls "$shard" "$shard.parts"/*.h5 2>&1)" ] || progress=yes
+        [ "$before" = "$(finished "$shard")" ] || progress=yes
         [ "$code" -ne 0 ] || continue
         [ "$code" -eq 75 ] || [ -n "$stopped" ] ||
             die "failed: shard $i/$shards ended with exit code $code" "$code"
@@ -124,6 +124,12 @@ task() { # PROGRAM OUTPUT EXTEND ELEMENTS
         scontrol requeue "$name" || die "failed: could not go back into the queue" 75
         exit 75
     done
+}
+
+# Names that tell whether a shard came on: its file, and how many parts it has.
+finished() { # SHARD
+    ls -- "$1" 2>/dev/null
+    find "$1.parts" -name '*.h5' 2>/dev/null | wc -l
 }
 
 # Takes all shards or fails with the names of those that are missing.

@@ -19,14 +19,6 @@ namespace fs = std::filesystem;
 /// The shards of a job array lie in this folder beside the output they will become.
 std::string shards_folder(const std::string& output) { return output + ".shards"; }
 
-double number(const Dataset& file, const std::string& name) {
-  for (const auto& [key, value] : file.attributes) {
-    const double* found = std::get_if<double>(&value);
-    if (key == name && found) return *found;
-  }
-  return 0;
-}
-
 /// Everything that is known about a sweep on disk.
 class Survey {
 public:
@@ -34,7 +26,7 @@ public:
     find_sweep();
     done_ = Coverage(*sweep_);
     Pace finished;
-    if (fs::exists(output_)) take(output_, finished);
+    if (output_exists() && !replaces_output(parts_folder(output_))) take(output_, finished);
     finished = {}; // its pace is not that of the run that goes on from it
     take_folder(parts_folder(output_));
     for (const std::string& shard : list_parts(shards_folder(output_))) take(shard, finished);
@@ -61,7 +53,7 @@ public:
                                      {"work_units_missing", units},
                                      {"fraction_done", fraction},
                                      {"updates_missing", missing},
-                                     {"output_exists", fs::exists(output_)},
+                                     {"output_exists", output_exists()},
                                      {"failures", failures_},
                                      {"damaged", damaged_}};
       if (speed > 0 && missing > 0) {
@@ -79,7 +71,7 @@ public:
                   human(speed, "updates/s").c_str());
     }
     if (missing > 0 && speed <= 0) std::printf("no speed was seen yet\n");
-    if (missing <= 0 && !fs::exists(output_)) {
+    if (missing <= 0 && !output_exists()) {
       std::printf("all is computed; what remains is to assemble '%s'\n", output_.c_str());
     }
     for (const std::string& line : damaged_) std::printf("damaged: %s\n", line.c_str());
@@ -94,15 +86,20 @@ private:
     double speed() const { return seconds > 0 ? updates / seconds : 0; }
   };
 
+  bool output_exists() const {
+    std::error_code status;
+    return fs::exists(output_, status);
+  }
+
   /// A run in progress says what is wanted; else the finished file does.
   void find_sweep() {
     for (const std::string& folder : {parts_folder(output_), shards_folder(output_)}) {
       const std::string path = folder + "/sweep.toml";
-      if (sweep_ || !fs::exists(path)) continue;
+      std::error_code status;
+      if (sweep_ || !fs::exists(path, status)) continue;
       sweep_ = Sweep::from_settings(read_sweep_file(path));
     }
-    if (!sweep_ && fs::exists(output_))
-      sweep_ = sweep_of_file(read_root_attributes(output_), output_);
+    if (!sweep_ && output_exists()) sweep_ = sweep_of_file(read_root_attributes(output_), output_);
     if (!sweep_) {
       throw FileError("'" + output_ + "' does not exist, and no run has begun it: there is no '" +
                       parts_folder(output_) + "/sweep.toml' nor '" + shards_folder(output_) +
@@ -118,9 +115,11 @@ private:
         if (!problem.empty()) throw FileError(problem);
         mark(finished);
       }
-      pace.updates += number(file, "updates_computed");
-      pace.seconds += number(file, "wall_seconds");
+      pace.updates += file.number("updates_computed");
+      pace.seconds += file.number("wall_seconds");
     } catch (const FileError& error) {
+      std::error_code status;
+      if (!fs::exists(path, status)) return; // its run has ended meanwhile
       damaged_.emplace_back(error.what());
     }
   }

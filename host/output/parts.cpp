@@ -28,7 +28,7 @@ constexpr double kPauseShare = 0.01;
 constexpr std::chrono::duration<double> kLongestPause{1.0};
 
 constexpr const char* kSweepFile = "sweep.toml";
-constexpr const char* kShardFile = "shard";
+constexpr const char* kReplaceFile = "replace";
 constexpr const char* kErrorLog = "errors.log";
 
 bool is_part(const fs::path& path) { return path.extension() == ".h5"; }
@@ -36,8 +36,8 @@ bool is_part(const fs::path& path) { return path.extension() == ".h5"; }
 /// What a run puts into the folder, and nothing else.
 bool is_ours(const fs::path& path) {
   const std::string name = path.filename().string();
-  return is_part(path) || path.extension() == ".tmp" || name == kSweepFile || name == kShardFile ||
-         name == kErrorLog;
+  return is_part(path) || path.extension() == ".tmp" || name == kSweepFile ||
+         name == kReplaceFile || name == kErrorLog;
 }
 
 std::string reason() { return std::strerror(errno); }
@@ -93,11 +93,19 @@ std::vector<std::string> list_parts(const std::string& folder) {
        entry.increment(status)) {
     if (is_part(entry->path())) list.push_back(entry->path().string());
   }
+  if (status && status != std::errc::no_such_file_or_directory) {
+    throw FileError("'" + folder + "' can't be read: " + status.message());
+  }
   std::sort(list.begin(), list.end());
   return list;
 }
 
-void claim_parts(const std::string& output, const Sweep& sweep, Shard shard, Existing existing) {
+bool replaces_output(const std::string& folder) {
+  std::error_code status;
+  return fs::exists(folder + "/" + kReplaceFile, status);
+}
+
+void claim_parts(const std::string& output, const Sweep& sweep, Existing existing) {
   const std::string folder = parts_folder(output);
   const bool made = make_folder(folder, output);
   if (!made && existing == Existing::refuse) {
@@ -107,11 +115,12 @@ void claim_parts(const std::string& output, const Sweep& sweep, Shard shard, Exi
   }
   if (!made && existing == Existing::overwrite) {
     for (const std::string& part : list_parts(folder)) ::unlink(part.c_str());
+    ::unlink((folder + "/" + kErrorLog).c_str());
   }
   try {
     write_into(output, [&] {
       write_text_file(folder + "/" + kSweepFile, sweep.text());
-      if (shard.count > 1) write_text_file(folder + "/" + kShardFile, shard_text(shard) + "\n");
+      if (existing == Existing::overwrite) write_text_file(folder + "/" + kReplaceFile, "");
     });
   } catch (const FileError&) {
     if (made) remove_parts(folder);
@@ -131,9 +140,13 @@ void remove_parts(const std::string& folder) {
 }
 
 std::size_t remove_empty_parts(const std::string& folder) {
-  const std::size_t count = list_parts(folder).size();
-  if (count == 0) remove_parts(folder);
-  return count;
+  try {
+    const std::size_t count = list_parts(folder).size();
+    if (count == 0) remove_parts(folder);
+    return count;
+  } catch (const FileError&) {
+    return 1; // it can't be read: nothing says that it is empty
+  }
 }
 
 void log_error(const std::string& folder, const std::string& sentence) {
@@ -170,9 +183,7 @@ PartWriter::~PartWriter() {
 }
 
 void PartWriter::add(const Sweep& sweep, const WorkUnit& unit, UnitResult&& result) {
-  const std::size_t bytes = (result.cells.size() + result.path.size()) * sizeof(CellState) +
-                            result.outcomes.size() * sizeof(Outcome) +
-                            result.weights.size() * sizeof(double);
+  const std::size_t bytes = result.bytes();
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return pending_bytes_ < kMaxPendingBytes || failure_; });
   if (failure_) return; // finish() tells
@@ -225,7 +236,8 @@ void PartWriter::loop() {
     changed_.notify_all();
     const std::chrono::duration<double> pause =
         std::min(kPauseShare * std::chrono::duration<double>(Clock::now() - begin), kLongestPause);
-    changed_.wait_for(lock, pause, [&] { return finishing_; });
+    changed_.wait_for(lock, pause,
+                      [&] { return finishing_ || pending_bytes_ >= kMaxPendingBytes; });
   }
 }
 

@@ -3,7 +3,7 @@
 /// its output yet.
 ///
 ///     sweep.toml          the whole sweep of the run
-///     shard               "I/N", where the run is a shard
+///     replace             there when the run replaces an output instead of extending it
 ///     errors.log          a line for each run that failed
 ///     <digest>.h5         finished units, named by their identities
 ///     *.tmp               being written, or left by a killed process
@@ -33,11 +33,14 @@ enum class Existing { refuse, resume, overwrite };
 /// OUT.h5.parts
 std::string parts_folder(const std::string& output);
 /// The complete parts in a folder, in the order of their names; empty where there is no folder.
+/// Throws FileError when it can't be read.
 std::vector<std::string> list_parts(const std::string& folder);
 
 /// Claims the folder. Throws FileError when another run, or an interrupted one, holds it and
 /// `existing` is `refuse`; with `overwrite` it is emptied.
-void claim_parts(const std::string& output, const Sweep& sweep, Shard shard, Existing existing);
+void claim_parts(const std::string& output, const Sweep& sweep, Existing existing);
+/// Whether the parts in a folder are of a run that replaces the output which is there.
+bool replaces_output(const std::string& folder);
 /// Removes the folder with all that a run puts there; another file in it stays, and so does the
 /// folder.
 void remove_parts(const std::string& folder);

@@ -256,20 +256,11 @@ private:
 
 } // namespace
 
-std::size_t FinishedUnits::bytes() const {
-  std::size_t total = 0;
-  for (const UnitResult& result : results) {
-    total += (result.cells.size() + result.path.size()) * sizeof(CellState) +
-             result.outcomes.size() * sizeof(Outcome) + result.weights.size() * sizeof(double);
-  }
-  return total;
-}
-
 std::string units_group_name(std::size_t i) {
   return i == 0 ? "units" : "units_" + std::to_string(i);
 }
 
-Dataset units_to_group(const FinishedUnits& finished, Networks networks) {
+Dataset units_to_group(FinishedUnits finished, Networks networks) {
   Integers first, configurations, first_seed, seeds;
   std::vector<std::uint8_t> identities;
   std::vector<CellState> cells, path;
@@ -282,7 +273,7 @@ Dataset units_to_group(const FinishedUnits& finished, Networks networks) {
     seeds.push_back(unit.seeds);
     const auto bytes = identity_bytes(finished.sweep, unit);
     identities.insert(identities.end(), bytes.begin(), bytes.end());
-    const UnitResult& result = finished.results[u];
+    const UnitResult result = std::move(finished.results[u]); // gone once it is copied
     cells.insert(cells.end(), result.cells.begin(), result.cells.end());
     path.insert(path.end(), result.path.begin(), result.path.end());
     if (networks == Networks::left_out) continue;

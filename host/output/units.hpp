@@ -17,8 +17,6 @@ struct FinishedUnits {
   Sweep sweep; ///< whose configurations and targets the units index
   std::vector<WorkUnit> units;
   std::vector<UnitResult> results; ///< as many
-
-  std::size_t bytes() const; ///< of memory that the results take
 };
 
 /// Whether order parameters and weights of single networks are kept in the units: not where the
@@ -27,7 +25,7 @@ enum class Networks { kept, left_out };
 
 /// A group of a file that holds the units, named `units`, `units_1`, ... in its file. Each unit
 /// has its identity beside it.
-Dataset units_to_group(const FinishedUnits& finished, Networks networks);
+Dataset units_to_group(FinishedUnits finished, Networks networks);
 
 /// All units of a file. Where single networks were left out, they come from the file's result
 /// variables. Throws FileError when the file is no such file, is not consistent or has another

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <set>
 
 #include "sharpsweep/numerics/portable_math.hpp"
 #include "sharpsweep/sweep/axis.hpp"
@@ -225,9 +226,10 @@ Sweep Sweep::from_settings(const Settings& given) {
     sweep.depth.push_back(
         static_cast<int>(parse_integer("depth", format_number(value), 1, ssam::kMaxDepth)));
   }
+  std::set<std::string> seen;
   for (const std::string& item : reader.list("init")) {
     const ssam::Init init = parse_init(item);
-    if (std::find(sweep.init.begin(), sweep.init.end(), init) != sweep.init.end()) {
+    if (!seen.insert(format_init(init)).second) {
       throw UsageError("init: " + format_init(init) + " stands twice on the axis");
     }
     sweep.init.push_back(init);

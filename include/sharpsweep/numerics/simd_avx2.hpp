@@ -89,6 +89,65 @@ SHARPSWEEP_INLINE U32 interleave(Words even, Words odd) {
   return _mm256_blend_epi32(even.v, _mm256_slli_epi64(odd.v, 32), 0xAA);
 }
 
+// The operations of select.hpp.
+SHARPSWEEP_INLINE F32 div(F32 a, F32 b) { return _mm256_div_ps(a.v, b.v); }
+SHARPSWEEP_INLINE F64 div(F64 a, F64 b) { return _mm256_div_pd(a.v, b.v); }
+SHARPSWEEP_INLINE F64 square_root(F64 a) { return _mm256_sqrt_pd(a.v); }
+struct Mask32 {
+  __m256 v;
+};
+struct Mask64 {
+  __m256d v;
+};
+SHARPSWEEP_INLINE Mask32 less(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }
+SHARPSWEEP_INLINE Mask64 less(F64 a, F64 b) { return {_mm256_cmp_pd(a.v, b.v, _CMP_LT_OQ)}; }
+SHARPSWEEP_INLINE F32 select(Mask32 mask, F32 yes, F32 no) {
+  return _mm256_blendv_ps(no.v, yes.v, mask.v);
+}
+SHARPSWEEP_INLINE F64 select(Mask64 mask, F64 yes, F64 no) {
+  return _mm256_blendv_pd(no.v, yes.v, mask.v);
+}
+SHARPSWEEP_INLINE F32 minimum(F32 a, F32 b) { return _mm256_min_ps(a.v, b.v); }
+SHARPSWEEP_INLINE F64 minimum(F64 a, F64 b) { return _mm256_min_pd(a.v, b.v); }
+SHARPSWEEP_INLINE F32 maximum(F32 a, F32 b) { return _mm256_max_ps(a.v, b.v); }
+SHARPSWEEP_INLINE F64 maximum(F64 a, F64 b) { return _mm256_max_pd(a.v, b.v); }
+SHARPSWEEP_INLINE F32 absolute(F32 a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0F), a.v); }
+SHARPSWEEP_INLINE F64 absolute(F64 a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a.v); }
+SHARPSWEEP_INLINE F32 copy_sign(F32 magnitude, F32 sign) {
+  const __m256 sign_bit = _mm256_set1_ps(-0.0F);
+  return _mm256_or_ps(_mm256_andnot_ps(sign_bit, magnitude.v), _mm256_and_ps(sign_bit, sign.v));
+}
+SHARPSWEEP_INLINE F64 copy_sign(F64 magnitude, F64 sign) {
+  const __m256d sign_bit = _mm256_set1_pd(-0.0);
+  return _mm256_or_pd(_mm256_andnot_pd(sign_bit, magnitude.v), _mm256_and_pd(sign_bit, sign.v));
+}
+SHARPSWEEP_INLINE F32 add_bits(F32 a, F32 b) {
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a.v), _mm256_castps_si256(b.v)));
+}
+SHARPSWEEP_INLINE F64 add_bits(F64 a, F64 b) {
+  return _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(a.v), _mm256_castpd_si256(b.v)));
+}
+SHARPSWEEP_INLINE F32 subtract_bits(F32 a, F32 b) {
+  return _mm256_castsi256_ps(_mm256_sub_epi32(_mm256_castps_si256(a.v), _mm256_castps_si256(b.v)));
+}
+SHARPSWEEP_INLINE F64 subtract_bits(F64 a, F64 b) {
+  return _mm256_castsi256_pd(_mm256_sub_epi64(_mm256_castpd_si256(a.v), _mm256_castpd_si256(b.v)));
+}
+SHARPSWEEP_INLINE F32 and_bits(F32 a, F32 b) { return _mm256_and_ps(a.v, b.v); }
+SHARPSWEEP_INLINE F64 and_bits(F64 a, F64 b) { return _mm256_and_pd(a.v, b.v); }
+SHARPSWEEP_INLINE F32 low_bits_to_exponent(F32 a) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a.v), 23));
+}
+SHARPSWEEP_INLINE F64 low_bits_to_exponent(F64 a) {
+  return _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(a.v), 52));
+}
+SHARPSWEEP_INLINE F32 exponent_to_low_bits(F32 a) {
+  return _mm256_castsi256_ps(_mm256_srli_epi32(_mm256_castps_si256(a.v), 23));
+}
+SHARPSWEEP_INLINE F64 exponent_to_low_bits(F64 a) {
+  return _mm256_castsi256_pd(_mm256_srli_epi64(_mm256_castpd_si256(a.v), 52));
+}
+
 /// The value types by role, for generators and tiles.
 struct Simd {
   using F32 = avx2::F32;

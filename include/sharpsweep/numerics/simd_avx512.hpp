@@ -85,6 +85,68 @@ SHARPSWEEP_INLINE U32 interleave(Words even, Words odd) {
   return _mm512_mask_shuffle_epi32(even.v, 0xAAAA, odd.v, _MM_PERM_CCAA);
 }
 
+// The operations of select.hpp.
+SHARPSWEEP_INLINE F32 div(F32 a, F32 b) { return _mm512_div_ps(a.v, b.v); }
+SHARPSWEEP_INLINE F64 div(F64 a, F64 b) { return _mm512_div_pd(a.v, b.v); }
+SHARPSWEEP_INLINE F64 square_root(F64 a) { return _mm512_sqrt_pd(a.v); }
+struct Mask32 {
+  __mmask16 v;
+};
+struct Mask64 {
+  __mmask8 v;
+};
+SHARPSWEEP_INLINE Mask32 less(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+SHARPSWEEP_INLINE Mask64 less(F64 a, F64 b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_LT_OQ)}; }
+SHARPSWEEP_INLINE F32 select(Mask32 mask, F32 yes, F32 no) {
+  return _mm512_mask_mov_ps(no.v, mask.v, yes.v);
+}
+SHARPSWEEP_INLINE F64 select(Mask64 mask, F64 yes, F64 no) {
+  return _mm512_mask_mov_pd(no.v, mask.v, yes.v);
+}
+SHARPSWEEP_INLINE F32 minimum(F32 a, F32 b) { return _mm512_min_ps(a.v, b.v); }
+SHARPSWEEP_INLINE F64 minimum(F64 a, F64 b) { return _mm512_min_pd(a.v, b.v); }
+SHARPSWEEP_INLINE F32 maximum(F32 a, F32 b) { return _mm512_max_ps(a.v, b.v); }
+SHARPSWEEP_INLINE F64 maximum(F64 a, F64 b) { return _mm512_max_pd(a.v, b.v); }
+SHARPSWEEP_INLINE F32 absolute(F32 a) { return _mm512_andnot_ps(_mm512_set1_ps(-0.0F), a.v); }
+SHARPSWEEP_INLINE F64 absolute(F64 a) { return _mm512_andnot_pd(_mm512_set1_pd(-0.0), a.v); }
+SHARPSWEEP_INLINE F32 copy_sign(F32 magnitude, F32 sign) {
+  const __m512 sign_bit = _mm512_set1_ps(-0.0F);
+  return _mm512_or_ps(_mm512_andnot_ps(sign_bit, magnitude.v), _mm512_and_ps(sign_bit, sign.v));
+}
+SHARPSWEEP_INLINE F64 copy_sign(F64 magnitude, F64 sign) {
+  const __m512d sign_bit = _mm512_set1_pd(-0.0);
+  return _mm512_or_pd(_mm512_andnot_pd(sign_bit, magnitude.v), _mm512_and_pd(sign_bit, sign.v));
+}
+SHARPSWEEP_INLINE F32 add_bits(F32 a, F32 b) {
+  return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a.v), _mm512_castps_si512(b.v)));
+}
+SHARPSWEEP_INLINE F64 add_bits(F64 a, F64 b) {
+  return _mm512_castsi512_pd(_mm512_add_epi64(_mm512_castpd_si512(a.v), _mm512_castpd_si512(b.v)));
+}
+SHARPSWEEP_INLINE F32 subtract_bits(F32 a, F32 b) {
+  return _mm512_castsi512_ps(_mm512_sub_epi32(_mm512_castps_si512(a.v), _mm512_castps_si512(b.v)));
+}
+SHARPSWEEP_INLINE F64 subtract_bits(F64 a, F64 b) {
+  return _mm512_castsi512_pd(_mm512_sub_epi64(_mm512_castpd_si512(a.v), _mm512_castpd_si512(b.v)));
+}
+SHARPSWEEP_INLINE F32 and_bits(F32 a, F32 b) { return _mm512_and_ps(a.v, b.v); }
+SHARPSWEEP_INLINE F64 and_bits(F64 a, F64 b) { return _mm512_and_pd(a.v, b.v); }
+SHARPSWEEP_INLINE F32 low_bits_to_exponent(F32 a) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a.v), 23));
+}
+SHARPSWEEP_INLINE F64 low_bits_to_exponent(F64 a) {
+  return _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a.v), 52));
+}
+SHARPSWEEP_INLINE F32 exponent_to_low_bits(F32 a) {
+  return _mm512_castsi512_ps(_mm512_srli_epi32(_mm512_castps_si512(a.v), 23));
+}
+SHARPSWEEP_INLINE F64 exponent_to_low_bits(F64 a) {
+  return _mm512_castsi512_pd(_mm512_srli_epi64(_mm512_castpd_si512(a.v), 52));
+}
+/// One instruction here, with the rounding of the two products of select.hpp.
+SHARPSWEEP_INLINE F32 times_power_of_two(F32 a, F32 n) { return _mm512_scalef_ps(a.v, n.v); }
+SHARPSWEEP_INLINE F64 times_power_of_two(F64 a, F64 n) { return _mm512_scalef_pd(a.v, n.v); }
+
 /// The value types by role, for generators and tiles.
 struct Simd {
   using F32 = avx512::F32;

@@ -44,6 +44,11 @@ struct UnitResult {
   std::vector<CellState> path;   ///< [record time][configuration][target]
   std::vector<Outcome> outcomes; ///< [configuration][seed][target]; empty with save = mean
   std::vector<double> weights;   ///< [configuration][seed][target][layer] with save = weights
+
+  std::size_t bytes() const { ///< of memory
+    return (cells.size() + path.size()) * sizeof(CellState) + outcomes.size() * sizeof(Outcome) +
+           weights.size() * sizeof(double);
+  }
 };
 
 } // namespace sharpsweep
