@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Builds with the address and undefined-behaviour sanitizers and runs the unit, parity and file
-# tests. Usage: bash tests/sanitizers.sh BUILD_FOLDER
+# tests, resuming and the fuzz corpus among them. Usage: bash tests/sanitizers.sh BUILD_FOLDER
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cmake -S "$ROOT" -B "$1" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS=-O1 \
     -DSHARPSWEEP_SANITIZE=address,undefined -DSHARPSWEEP_CUDA=OFF >/dev/null
-TESTS=(philox normals portable_math theory threshold sweep parity)
-cmake --build "$1" --target sharpsweep "${TESTS[@]/%/_test}" >"$1/build.log" 2>&1 ||
+TESTS=(philox normals portable_math theory threshold sweep parity device_queue max_margin dense)
+FUZZ=(sweep command_line file)
+cmake --build "$1" --target sharpsweep "${TESTS[@]/%/_test}" "${FUZZ[@]/%/_fuzz}" >"$1/build.log" 2>&1 ||
     { grep -m 20 -E 'error|FAILED' "$1/build.log"; exit 1; }
 export UBSAN_OPTIONS=print_stacktrace=1
 PATTERN=$(IFS='|'; echo "${TESTS[*]}")
-ctest --test-dir "$1" --output-on-failure --no-tests=error -R "^($PATTERN|file)_test\$"
+ctest --test-dir "$1" --output-on-failure --no-tests=error -R "^(($PATTERN|file|resume)_test|.*_fuzz_test)\$"
