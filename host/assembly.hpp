@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "host/analysis/phase_diagram.hpp"
 #include "host/dataset.hpp"
 #include "host/output/units.hpp"
 #include "host/results.hpp"
@@ -37,11 +38,11 @@ void take_parts(const Sweep& sweep, Results& results, const std::string& folder,
 /// can go on from. Cells that are not complete are NaN and have the status `missing`. Throws
 /// Interrupted when `stop` is set.
 Dataset result_file(const Sweep& sweep, const Results& results, const Origin& origin,
-                    const std::atomic<bool>& stop);
+                    const std::atomic<bool>& stop = kNeverStopped);
 
 /// The file of a shard: finished units only, without those that were in its bases already.
 Dataset shard_file(const Sweep& sweep, const Results& results, const Coverage& base, Shard shard,
-                   const Origin& origin, const std::atomic<bool>& stop);
+                   const Origin& origin, const std::atomic<bool>& stop = kNeverStopped);
 
 /// What is missing from a sweep, in words: how much, and the first cell. Empty when it is complete.
 std::string missing_sentence(const Sweep& sweep, const Coverage& done);

@@ -11,4 +11,7 @@ cmake --build "$1" --target sharpsweep "${TESTS[@]/%/_test}" "${FUZZ[@]/%/_fuzz}
     { grep -m 20 -E 'error|FAILED' "$1/build.log"; exit 1; }
 export UBSAN_OPTIONS=print_stacktrace=1
 PATTERN=$(IFS='|'; echo "${TESTS[*]}")
-ctest --test-dir "$1" --output-on-failure --no-tests=error -R "^(($PATTERN|file|resume)_test|.*_fuzz_test)\$"
+ctest --test-dir "$1" --output-on-failure --no-tests=error -R "^(($PATTERN|file)_test|.*_fuzz_test)\$"
+SHARPSWEEP=$1/sharpsweep /usr/bin/python3 "$ROOT/tests/files/resume_test.py" \
+    Extension.test_step_by_step Shards.test_merged_and_extended_by_shards \
+    Shards.test_what_is_missing_is_named Status
