@@ -26,7 +26,7 @@ void add_units(const Sweep& sweep, const Results& results, const Coverage& done,
     const Placement place(work.sweep, sweep);
     FinishedUnits finished{std::move(work.sweep), std::move(work.units), {}};
     for (const WorkUnit& unit : finished.units) {
-      if (stop) throw Interrupted("interrupted");
+      stop_if_asked(stop);
       finished.results.push_back(results.extract(sweep, finished.sweep, place, unit, unit.seeds,
                                                  networks == Networks::kept));
     }
@@ -69,7 +69,7 @@ void take_parts(const Sweep& sweep, Results& results, const std::string& folder,
                 const std::function<void(const std::string&)>& damaged,
                 const std::atomic<bool>& stop) {
   for (const std::string& part : list_parts(folder)) {
-    if (stop) throw Interrupted("interrupted");
+    stop_if_asked(stop);
     try {
       take_file(sweep, results, part);
     } catch (const VersionError&) {

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "host/analysis/phase_diagram.hpp"
 #include "host/dataset.hpp"
 #include "host/output/units.hpp"
 #include "host/results.hpp"
+#include "sharpsweep/sweep/errors.hpp"
 
 namespace sharpsweep {
 

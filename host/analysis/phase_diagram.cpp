@@ -55,7 +55,7 @@ void parallel_for(std::size_t n, const std::atomic<bool>& stop, Work work) {
   const auto loop = [&] {
     try {
       for (std::size_t i = next++; i < n; i = next++) {
-        if (stop) throw Interrupted("interrupted");
+        stop_if_asked(stop);
         work(i);
       }
     } catch (...) {

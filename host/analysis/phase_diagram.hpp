@@ -7,6 +7,7 @@
 
 #include "host/dataset.hpp"
 #include "host/results.hpp"
+#include "sharpsweep/sweep/errors.hpp"
 
 namespace sharpsweep {
 
@@ -21,7 +22,6 @@ std::span<const OrderParameterInfo> order_parameter_info();
 
 /// All coordinates and result variables; root attributes are left to the caller.
 /// Throws Interrupted when `stop` is set meanwhile.
-inline const std::atomic<bool> kNeverStopped{false};
 Dataset phase_diagram(const Sweep& sweep, const Results& results,
                       const std::atomic<bool>& stop = kNeverStopped);
 

@@ -69,23 +69,16 @@ std::string absent_shards(const Inputs& inputs) {
                             " shards " + list;
 }
 
-} // namespace
-
-ExitCode merge_command(const MergeOptions& options) {
+ExitCode merge(const MergeOptions& options, Progress& progress) {
   const Overwrite overwrite = options.overwrite ? Overwrite::yes : Overwrite::no;
   require_output(options.output, overwrite, "--overwrite replaces it, or give another name");
-  Progress progress;
-  const SignalGuard signals(progress);
   const Inputs inputs = survey(options.inputs);
   const Sweep& sweep = *inputs.sweep;
   require_space(options.output, predicted_file_bytes(sweep));
   require_memory(sweep, 0);
   Results results(sweep);
-  const auto stop_if_asked = [&progress] {
-    if (progress.stop) throw Interrupted("interrupted; start the same command again");
-  };
   for (const std::string& path : options.inputs) {
-    stop_if_asked();
+    stop_if_asked(progress.stop);
     take_file(sweep, results, path);
   }
   const std::string missing = missing_sentence(sweep, results.done);
@@ -99,8 +92,8 @@ ExitCode merge_command(const MergeOptions& options) {
                   {options.command_line, joined(inputs.backends), joined(inputs.devices),
                    inputs.updates_computed, inputs.wall_seconds},
                   progress.stop);
-  stop_if_asked();
-  file.write(data);
+  stop_if_asked(progress.stop);
+  file.write(data, progress.stop);
   file.publish(options.output, overwrite);
   if (!options.quiet) {
     std::printf("%s: merged from %zu files\n", options.output.c_str(), options.inputs.size());
@@ -108,6 +101,19 @@ ExitCode merge_command(const MergeOptions& options) {
     std::printf("digest %s\n", data.text("digest")->c_str());
   }
   return ExitCode::done;
+}
+
+} // namespace
+
+ExitCode merge_command(const MergeOptions& options) {
+  Progress progress;
+  const SignalGuard signals(progress);
+  try {
+    return merge(options, progress);
+  } catch (const Interrupted&) {
+    throw Interrupted("interrupted; nothing was written to '" + options.output +
+                      "', start the same command again");
+  }
 }
 
 } // namespace sharpsweep

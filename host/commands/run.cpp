@@ -134,21 +134,17 @@ private:
     seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
 
-  void stop_if_asked() const {
-    if (progress_.stop) throw Interrupted("interrupted");
-  }
-
   void write() {
-    stop_if_asked();
+    stop_if_asked(progress_.stop);
     const Origin origin{options_.command_line, backend_.name(), backend_.device(), updates_,
                         seconds_};
     const Dataset data =
         is_shard() ? shard_file(sweep_, results_, base_, options_.shard, origin, progress_.stop)
                    : result_file(sweep_, results_, origin, progress_.stop);
-    stop_if_asked();
+    stop_if_asked(progress_.stop);
     write_beside_parts(options_.output, options_.output,
-                       options_.existing == Existing::refuse ? Overwrite::no : Overwrite::yes,
-                       data);
+                       options_.existing == Existing::refuse ? Overwrite::no : Overwrite::yes, data,
+                       progress_.stop);
     if (const std::string* text = data.text("digest")) digest_ = *text;
   }
 

@@ -114,9 +114,10 @@ TemporaryFile::~TemporaryFile() {
   if (!path_.empty()) ::unlink(path_.c_str());
 }
 
-void TemporaryFile::write(const Dataset& dataset) {
+void TemporaryFile::write(const Dataset& dataset, const std::atomic<bool>& stop) {
   try {
-    write_hdf5(path_, shown_, dataset);
+    write_hdf5(path_, shown_, dataset, stop);
+    stop_if_asked(stop);
     append_checksum(path_, shown_);
   } catch (const FileError&) {
     std::error_code status;

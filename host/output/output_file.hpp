@@ -3,9 +3,11 @@
 /// renamed.
 #pragma once
 
+#include <atomic>
 #include <string>
 
 #include "host/dataset.hpp"
+#include "sharpsweep/sweep/errors.hpp"
 
 namespace sharpsweep {
 
@@ -39,8 +41,9 @@ public:
   TemporaryFile& operator=(const TemporaryFile&) = delete;
   ~TemporaryFile();
 
-  /// Writes the dataset and its checksum, closes and syncs. Throws FileError.
-  void write(const Dataset& dataset);
+  /// Writes the dataset and its checksum, closes and syncs. Throws FileError, and Interrupted when
+  /// `stop` is set meanwhile.
+  void write(const Dataset& dataset, const std::atomic<bool>& stop = kNeverStopped);
   void write(const std::string& text);
   /// Gives the file its final name. With `Overwrite::no` a name that appeared meanwhile is not
   /// replaced. Throws FileError.

@@ -158,11 +158,11 @@ void log_error(const std::string& folder, const std::string& sentence) {
 }
 
 void write_beside_parts(const std::string& output, const std::string& path, Overwrite overwrite,
-                        const Dataset& data) {
+                        const Dataset& data, const std::atomic<bool>& stop) {
   const std::string folder = parts_folder(output);
   write_into(output, [&] {
     TemporaryFile temporary(folder + "/" + fs::path(path).filename().string(), output);
-    temporary.write(data);
+    temporary.write(data, stop);
     temporary.publish(path, overwrite);
   });
 }

@@ -50,9 +50,9 @@ std::size_t remove_empty_parts(const std::string& folder);
 void log_error(const std::string& folder, const std::string& sentence);
 
 /// Writes a file under a temporary name in the folder of parts, and publishes it as `path`: a part,
-/// or the output itself. Throws FileError.
+/// or the output itself. Throws FileError, and Interrupted when `stop` is set meanwhile.
 void write_beside_parts(const std::string& output, const std::string& path, Overwrite overwrite,
-                        const Dataset& data);
+                        const Dataset& data, const std::atomic<bool>& stop = kNeverStopped);
 
 /// Writes finished units into a folder while others are computed. Units that are handed over while
 /// one part is being written go into the next one together, so that a slow disk makes fewer and

@@ -29,6 +29,7 @@ public:
     }
     // Before HDF5 sees it: the library can crash on a damaged structure.
     check_checksum(path);
+    budget_ = most_bytes(std::filesystem::file_size(path));
     begin_hdf5();
     const H5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, what_);
     // Closes what the library itself leaves open where an attribute of its own is not as it wants.
@@ -55,6 +56,9 @@ private:
       h5_check(H5Lget_name_by_idx(where, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, i, name, sizeof name,
                                   H5P_DEFAULT),
                what_);
+      H5L_info_t link{};
+      h5_check(H5Lget_info(where, name, &link, H5P_DEFAULT), what_);
+      if (link.type != H5L_TYPE_HARD) continue; // the checksum is not of what lies elsewhere
       H5O_info_t object{};
       h5_check(H5Oget_info_by_name2(where, name, &object, H5O_INFO_BASIC, H5P_DEFAULT), what_);
       if (object.type == H5O_TYPE_DATASET) read_variable(where, name, dataset);
@@ -68,6 +72,7 @@ private:
 
   void read_variable(hid_t where, const std::string& name, Dataset& dataset) {
     const H5Handle id(H5Dopen2(where, name.c_str(), H5P_DEFAULT), H5Dclose, what_);
+    require_own_values(id);
     const H5Handle space(H5Dget_space(id), H5Sclose, what_);
     const int rank = h5_check(H5Sget_simple_extent_ndims(space), what_);
     const hssize_t points = H5Sget_simple_extent_npoints(space);
@@ -89,7 +94,6 @@ private:
     }
     const H5Handle type(H5Dget_type(id), H5Tclose, what_);
     const auto count = static_cast<std::size_t>(points);
-    // A damaged header may promise more than the file can hold; deflate gains at most 1032 to 1.
     if (H5Tget_class(type) == H5T_FLOAT) {
       variable.values = read_values<double>(id, count, H5T_NATIVE_DOUBLE);
     } else if (H5Tget_class(type) == H5T_INTEGER && H5Tget_size(type) == 1) {
@@ -105,10 +109,32 @@ private:
     (scale ? dataset.coordinates : dataset.variables).push_back(std::move(variable));
   }
 
+  /// The bytes that so many in the file can become: deflate gains at most 1032 to 1.
+  static double most_bytes(std::uintmax_t stored) {
+    return 1100.0 * static_cast<double>(stored) + 64;
+  }
+
+  /// Throws FileError unless the values are in this file, in chunks no larger than they can be.
+  void require_own_values(hid_t id) const {
+    const H5Handle creation(H5Dget_create_plist(id), H5Pclose, what_);
+    const H5D_layout_t layout = H5Pget_layout(creation);
+    if (layout == H5D_VIRTUAL || H5Pget_external_count(creation) != 0) throw FileError(what_);
+    const hsize_t stored = H5Dget_storage_size(id);
+    if (layout != H5D_CHUNKED || stored == 0) return;
+    hsize_t chunk[H5S_MAX_RANK];
+    const int rank = h5_check(H5Pget_chunk(creation, H5S_MAX_RANK, chunk), what_);
+    const H5Handle type(H5Dget_type(id), H5Tclose, what_);
+    auto bytes = static_cast<double>(H5Tget_size(type));
+    for (int axis = 0; axis < rank; ++axis) bytes *= static_cast<double>(chunk[axis]);
+    if (bytes > most_bytes(stored)) throw FileError(what_ + ", or not a complete one");
+  }
+
   template <class T>
-  std::vector<T> read_values(hid_t id, std::size_t count, hid_t memory_type) const {
-    if (static_cast<double>(count) * sizeof(T) >
-        1100.0 * static_cast<double>(H5Dget_storage_size(id)) + 64) {
+  std::vector<T> read_values(hid_t id, std::size_t count, hid_t memory_type) {
+    // A header may promise more than the file can hold, and links the same again and again.
+    const double bytes = static_cast<double>(count) * sizeof(T);
+    budget_ -= bytes;
+    if (bytes > most_bytes(H5Dget_storage_size(id)) || budget_ < 0) {
       throw FileError(what_ + ", or not a complete one");
     }
     std::vector<T> values(count);
@@ -198,6 +224,7 @@ private:
   }
 
   std::string what_;
+  double budget_ = 0; ///< of bytes that may still be read
   H5Handle file_;
 };
 

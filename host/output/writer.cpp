@@ -35,8 +35,9 @@ StoredType stored_type(const Variable& variable) {
 
 class FileWriter {
 public:
-  FileWriter(const std::string& path, const std::string& shown_path)
-      : what_("'" + shown_path + "' can't be written: HDF5 failed, as on a full disk") {
+  FileWriter(const std::string& path, const std::string& shown_path, const std::atomic<bool>& stop)
+      : stop_(stop),
+        what_("'" + shown_path + "' can't be written: HDF5 failed, as on a full disk") {
     const H5Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose, what_);
     check(H5Pset_link_creation_order(creation, kCreationOrder));
     check(H5Pset_attr_creation_order(creation, kCreationOrder));
@@ -67,6 +68,7 @@ private:
       scales.push_back(std::move(id));
     }
     for (const Variable& variable : dataset.variables) {
+      stop_if_asked(stop_);
       H5Handle id = put_variable(where, dataset, variable);
       for (unsigned axis = 0; axis < variable.dimensions.size(); ++axis) {
         check(H5DSattach_scale(id, scale_of(dataset, scales, variable.dimensions[axis]), axis));
@@ -171,17 +173,19 @@ private:
     id.close(what_);
   }
 
+  const std::atomic<bool>& stop_;
   std::string what_;
   H5Handle file_;
 };
 
 } // namespace
 
-void write_hdf5(const std::string& path, const std::string& shown, const Dataset& dataset) {
+void write_hdf5(const std::string& path, const std::string& shown, const Dataset& dataset,
+                const std::atomic<bool>& stop) {
   begin_hdf5();
   errno = 0;
   try {
-    FileWriter(path, shown).write(dataset);
+    FileWriter(path, shown, stop).write(dataset);
   } catch (const FileError&) {
     // HDF5 does not say why, but the system call that failed has left its reason.
     if (errno == 0) throw;

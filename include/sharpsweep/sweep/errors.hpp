@@ -3,6 +3,7 @@
 /// user reads: it names the key, file or device and says what would be right.
 #pragma once
 
+#include <atomic>
 #include <stdexcept>
 #include <string>
 
@@ -50,5 +51,11 @@ class Interrupted : public Error {
 public:
   explicit Interrupted(const std::string& sentence) : Error(ExitCode::interrupted, sentence) {}
 };
+
+/// What a signal sets; and one for whom no signal stops. Throws Interrupted when it is set.
+inline const std::atomic<bool> kNeverStopped{false};
+inline void stop_if_asked(const std::atomic<bool>& stop) {
+  if (stop) throw Interrupted("interrupted");
+}
 
 } // namespace sharpsweep
