@@ -30,8 +30,8 @@ void add_units(const Sweep& sweep, const Results& results, const Coverage& done,
       finished.results.push_back(results.extract(sweep, finished.sweep, place, unit, unit.seeds,
                                                  networks == Networks::kept));
     }
-    file.groups.emplace_back(units_group_name(file.groups.size()),
-                             units_to_group(std::move(finished), networks));
+    file.groups.push_back(
+        {units_group_name(file.groups.size()), units_to_group(std::move(finished), networks)});
   }
 }
 

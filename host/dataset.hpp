@@ -30,7 +30,8 @@ struct Dataset {
   std::vector<Variable> variables;
   std::vector<Attribute> attributes;
   /// Groups within this one, by name; their dimensions are their own.
-  std::vector<std::pair<std::string, Dataset>> groups;
+  struct Group;
+  std::vector<Group> groups;
 
   /// Throws FileError when there is no such dimension.
   std::size_t extent(const std::string& dimension) const;
@@ -41,6 +42,11 @@ struct Dataset {
   double number(const std::string& name) const;
   /// The first integer of a root attribute, or `otherwise`.
   std::int64_t integer(const std::string& name, std::int64_t otherwise) const;
+};
+
+struct Dataset::Group {
+  std::string name;
+  Dataset data;
 };
 
 /// The number of values of a variable, and their bytes as they go into the file.

@@ -1,4 +1,4 @@
-#include <chrono>
+#include <algorithm>
 #include <cstdio>
 #include <optional>
 #include <set>
@@ -9,6 +9,7 @@
 #include "host/engine.hpp"
 #include "host/output/output_file.hpp"
 #include "host/output/reader.hpp"
+#include "sharpsweep/sweep/axis.hpp"
 
 namespace sharpsweep {
 namespace {
@@ -22,11 +23,16 @@ struct Inputs {
   double updates_computed = 0, wall_seconds = 0;
 };
 
-void add_shard(const std::string& text, Inputs& inputs) {
-  unsigned index = 0, count = 0;
-  if (std::sscanf(text.c_str(), "%u/%u", &index, &count) != 2) return;
-  inputs.shard_count = count;
-  inputs.shards.insert(index);
+void add_shard(const std::string& text, const std::string& path, Inputs& inputs) {
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  try {
+    inputs.shard_count = static_cast<std::uint32_t>(
+        parse_integer("shard", text.substr(std::min(slash + 1, text.size())), 1, kMaxShards));
+    inputs.shards.insert(static_cast<std::uint32_t>(
+        parse_integer("shard", text.substr(0, slash), 1, inputs.shard_count)));
+  } catch (const UsageError& error) {
+    throw FileError("'" + path + "' is damaged: " + error.what());
+  }
 }
 
 Inputs survey(const std::vector<std::string>& paths) {
@@ -45,7 +51,7 @@ Inputs survey(const std::vector<std::string>& paths) {
     }
     if (const std::string* text = file.text("backend")) inputs.backends.insert(*text);
     if (const std::string* text = file.text("device")) inputs.devices.insert(*text);
-    if (const std::string* text = file.text("shard")) add_shard(*text, inputs);
+    if (const std::string* text = file.text("shard")) add_shard(*text, path, inputs);
     inputs.updates_computed += file.number("updates_computed");
     inputs.wall_seconds += file.number("wall_seconds");
   }

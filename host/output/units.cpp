@@ -58,7 +58,8 @@ void put_states(Dataset& group, const std::string& prefix, const std::string& di
   }
   const auto put = [&](const char* name, const std::vector<std::string>& dimensions, auto&& values,
                        const char* text) {
-    group.variables.push_back({prefix + name, dimensions, std::move(values), "1", text});
+    group.variables.push_back(
+        {prefix + name, dimensions, std::forward<decltype(values)>(values), "1", text});
   };
   put("finished", {dimension}, std::move(finished), "number of the unit's seeds that finished");
   put("diverged", {dimension}, std::move(diverged), "number of the unit's seeds that diverged");
