@@ -3,15 +3,16 @@
 # tests, resuming and the fuzz corpus among them. Usage: bash tests/sanitizers.sh BUILD_FOLDER
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-cmake -S "$ROOT" -B "$1" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS=-O1 \
+BUILD=$(realpath -m "$1")
+cmake -S "$ROOT" -B "$BUILD" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS=-O1 \
     -DSHARPSWEEP_SANITIZE=address,undefined -DSHARPSWEEP_CUDA=OFF >/dev/null
 TESTS=(philox normals portable_math theory threshold sweep parity device_queue max_margin dense)
 FUZZ=(sweep command_line file)
-cmake --build "$1" --target sharpsweep "${TESTS[@]/%/_test}" "${FUZZ[@]/%/_fuzz}" >"$1/build.log" 2>&1 ||
-    { grep -m 20 -E 'error|FAILED' "$1/build.log"; exit 1; }
+cmake --build "$BUILD" --target sharpsweep "${TESTS[@]/%/_test}" "${FUZZ[@]/%/_fuzz}" >"$BUILD/build.log" 2>&1 ||
+    { grep -m 20 -E 'error|FAILED' "$BUILD/build.log"; exit 1; }
 export UBSAN_OPTIONS=print_stacktrace=1
 PATTERN=$(IFS='|'; echo "${TESTS[*]}")
-ctest --test-dir "$1" --output-on-failure --no-tests=error -R "^(($PATTERN|file)_test|.*_fuzz_test)\$"
-SHARPSWEEP=$1/sharpsweep /usr/bin/python3 "$ROOT/tests/files/resume_test.py" \
+ctest --test-dir "$BUILD" --output-on-failure --no-tests=error -R "^(($PATTERN|file)_test|.*_fuzz_test)\$"
+SHARPSWEEP=$BUILD/sharpsweep /usr/bin/python3 "$ROOT/tests/files/resume_test.py" \
     Extension.test_step_by_step Shards.test_merged_and_extended_by_shards \
     Shards.test_what_is_missing_is_named Status

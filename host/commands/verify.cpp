@@ -119,6 +119,18 @@ void require_consistent(const Dataset& data, const Sweep& sweep, const std::stri
   }
 }
 
+/// Throws FileError unless every value of a recomputed variable has its place in the file's.
+void require_same_shape(const Dataset& data, const Variable& variable, const Dataset& again,
+                        const Variable& recomputed, const std::string& path) {
+  const auto& dimensions = variable.dimensions;
+  const bool same =
+      dimensions == recomputed.dimensions &&
+      std::all_of(dimensions.begin(), dimensions.end(), [&](const auto& dimension) {
+        return !is_free(dimension) || data.extent(dimension) >= again.extent(dimension);
+      });
+  if (!same) throw FileError("'" + path + "' is damaged: " + variable.name + " has another shape");
+}
+
 } // namespace
 
 ExitCode verify_command(const std::string& path, std::size_t cells, const BackendOptions& options) {
@@ -159,6 +171,7 @@ ExitCode verify_command(const std::string& path, std::size_t cells, const Backen
                                       "target") != variable.dimensions.end();
       const Variable* recomputed = again.find(variable.name);
       if (!per_cell || !recomputed) continue;
+      require_same_shape(stored, variable, again, *recomputed, path);
       const std::size_t count = values_per_cell(again, variable);
       for (std::size_t i = 0; i < count; ++i, ++values) {
         const std::uint64_t expected =
