@@ -25,6 +25,8 @@ enum class Stream : std::uint32_t {
   training = 0,  ///< normal number step * normals_per_step + i of one coordinate
   initial = 1,   ///< normals of a Gaussian start: number l is layer l's
   bootstrap = 2, ///< words that resample seeds; the seed field holds the replicate
+  label = 3,     ///< label noise: the coordinate is the sample, the position the step
+  drawn = 4,     ///< which sample a step of one sample draws: the position is the step
 };
 
 inline constexpr std::uint32_t kSeedLimit = 1u << 28; ///< seed numbers lie below this

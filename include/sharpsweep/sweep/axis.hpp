@@ -12,6 +12,14 @@
 
 namespace sharpsweep {
 
+/// One dimension of a sweep.
+struct Axis {
+  std::string name;
+  std::vector<double> values;          ///< numbers; of an axis of words, a code for each
+  std::vector<std::string> words = {}; ///< what the codes mean; empty: an axis of numbers
+  std::string long_name = {};
+};
+
 /// No axis is longer: a longer one is a slip of the pen.
 inline constexpr std::size_t kMaxAxisLength = 1u << 24;
 

@@ -18,7 +18,34 @@ struct Key {
   std::string_view fallback; ///< the default, written as a user would write it
   std::string_view help;     ///< one sentence, with the unit where there is one
   bool axis = false;         ///< takes a list of values: a dimension of the output
+  /// Of an axis of words: those there are. With an empty default the key, and as an axis its
+  /// dimension, may be left out.
+  std::span<const std::string_view> words = {};
 };
+
+/// Keys that models have in common. A model's table may give them another default.
+namespace common_key {
+inline constexpr Key seeds{"seeds", "1..268435456", "16",
+                           "number of replicates of every configuration"};
+inline constexpr Key first_seed{"first_seed", "0..268435455", "0", "number of the first replicate"};
+inline constexpr Key base_seed{"base_seed", "0..2^64-1", "0", "key of all noise"};
+inline constexpr Key noise_streams{
+    "noise_streams", "shared | independent", "shared",
+    "shared: configurations of the same seed see the same noise; independent: each its own"};
+inline constexpr Key steps{"steps", "1..10^12", "20000", "number of updates"};
+inline constexpr Key record{
+    "record", "0..100000", "0",
+    "number of log-spaced times at which order parameters are kept along the run"};
+inline constexpr Key save{
+    "save", "mean | seeds | weights", "mean",
+    "seeds: keep every network's order parameters; weights: and its final weights"};
+inline constexpr Key precision{"precision", "f32 | f64", "f32", "arithmetic of weights and steps"};
+/// `key` with another default.
+constexpr Key with_default(Key key, std::string_view fallback) {
+  key.fallback = fallback;
+  return key;
+}
+} // namespace common_key
 
 /// Settings by key name; a value is the list of items as written ("0.5", "lin(0,1,5)", ...).
 using Settings = std::map<std::string, std::vector<std::string>>;
