@@ -37,33 +37,19 @@ public:
   NetworkOf& operator=(const NetworkOf&) = delete;
 
   void step() {
-    switch (depth_) {
-    case 1:
-      return step_of_depth<1>();
-    case 2:
-      return step_of_depth<2>();
-    case 3:
-      return step_of_depth<3>();
-    case 4:
-      return step_of_depth<4>();
-    case 5:
-      return step_of_depth<5>();
-    case 6:
-      return step_of_depth<6>();
-    default:
-      FAIL() << "depth " << depth_;
-    }
+    const Workspace<R> workspace(buffer_.data(), depth_, problem.coordinates);
+    train(rule_, clock_, depth_, problem, w.data(), track, workspace, 1);
   }
   void run(int steps) {
     for (int k = 0; k < steps && running(); ++k) step();
   }
   void run_to(double tau) {
-    while (running() && static_cast<double>(track.tau.sum) < tau) step();
+    while (running() && static_cast<double>(track.tau) < tau) step();
   }
 
   bool running() const { return track.running > 0; }
-  double tau() const { return static_cast<double>(track.tau.sum); }
-  double phi() const { return static_cast<double>(track.phi.sum); }
+  double tau() const { return static_cast<double>(track.tau); }
+  double phi() const { return static_cast<double>(track.phi); }
   std::size_t size() const { return problem.coordinates; }
   double weight(std::size_t j, int layer = 0) const {
     return static_cast<double>(w[static_cast<std::size_t>(layer) * size() + j]);
@@ -99,12 +85,6 @@ public:
   std::vector<R> w; ///< [layer][coordinate]
 
 private:
-  template <int L>
-  void step_of_depth() {
-    const Workspace<R> workspace(buffer_.data(), L, problem.coordinates, problem.examples);
-    sam_classification::step<L>(rule_, clock_, problem, w.data(), track, workspace);
-  }
-
   int depth_;
   Rule rule_;
   Clock clock_;

@@ -25,57 +25,20 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <type_traits>
 
-#include "sharpsweep/numerics/pack.hpp"
+#include "sharpsweep/numerics/elementary.hpp"
 #include "sharpsweep/numerics/portable_math.hpp"
-#include "sharpsweep/numerics/sums.hpp"
 
 namespace sharpsweep::sam_classification {
 
 inline constexpr int kMaxDepth = 16;
 
-/// What a value type must offer beyond add, sub, mul, div, fmadd, fnmadd and square_root: these
-/// names by unqualified calls, and R(x) from a scalar. Here they are for float and double.
-namespace detail {
-
-SHARPSWEEP_INLINE bool less(float a, float b) { return a < b; }
-SHARPSWEEP_INLINE bool less(double a, double b) { return a < b; }
-SHARPSWEEP_INLINE float select(bool mask, float a, float b) { return mask ? a : b; }
-SHARPSWEEP_INLINE double select(bool mask, double a, double b) { return mask ? a : b; }
-SHARPSWEEP_INLINE float absolute(float x) { return x < 0 ? -x : x; }
-SHARPSWEEP_INLINE double absolute(double x) { return x < 0 ? -x : x; }
-
-SHARPSWEEP_INLINE double exp(double x) { return portable::exp(x); }
-
-/// ln(1 + x) for finite x > -1; at most 4 ulp from the exact value.
-SHARPSWEEP_INLINE double log1p(double x) {
-  // ln(u) / (u - 1) varies slowly, so the rounding of u = 1 + x cancels in the quotient.
-  const double u = add(1, x);
-  return u == 1 ? x : mul(portable::log(u), div(x, sub(u, 1)));
-}
-
-/// 1 / (1 + e^-x); at most 4 ulp from the exact value while that is not subnormal.
-SHARPSWEEP_INLINE double sigmoid(double x) {
-  const double e = portable::exp(x < 0 ? x : -x);
-  return div(x < 0 ? e : 1.0, add(1, e));
-}
-
-// Through double: within half an ulp, and the same bits wherever double has them.
-SHARPSWEEP_INLINE float exp(float x) { return static_cast<float>(exp(static_cast<double>(x))); }
-SHARPSWEEP_INLINE float log1p(float x) { return static_cast<float>(log1p(static_cast<double>(x))); }
-SHARPSWEEP_INLINE float sigmoid(float x) {
-  return static_cast<float>(sigmoid(static_cast<double>(x)));
-}
-
-} // namespace detail
-
-using detail::absolute;
-using detail::exp;
-using detail::less;
-using detail::log1p;
-using detail::select;
-using detail::sigmoid;
+using elementary::exp;
+using elementary::log1p;
+using elementary::sigmoid;
 
 /// How a step goes up before it descends: not at all, or by rho in the l_inf or the l_2 norm.
 enum class Rule { gd, linf, l2 };
@@ -83,9 +46,12 @@ enum class Rule { gd, linf, l2 };
 /// What a step of descent is scaled with: the mean of the residuals q_i, or nothing.
 enum class Clock { logistic, rescaled };
 
-/// The weight that no step may reach: a rescaled run ends there (Track::running), since beyond
-/// depth 2 it blows up at a finite tau. By then shares and leaders have settled.
-SHARPSWEEP_INLINE double default_weight_limit(int depth) { return depth > 2 ? 1e4 : 1e6; }
+/// The l_2 norm of all weights that no step may reach: a run ends there (Track::running), since
+/// beyond depth 2 the rescaled flow blows up at a finite tau. By then shares and leaders have
+/// settled. Powers of the limit stay in the range of floats.
+SHARPSWEEP_INLINE double default_weight_limit(int depth) {
+  return depth <= 2 ? 1e12 : depth <= 8 ? 1e4 : 1e2;
+}
 
 /// The data and constants of a network.
 template <class R>
@@ -98,230 +64,300 @@ struct Problem {
   R weight_limit;           ///< see default_weight_limit
 };
 
-/// A sum that carries what its roundings lost (Kahan).
-template <class R>
-struct CompensatedSum {
-  R sum{0};
-  R excess{0}; ///< by how much `sum` is too large
-
-  /// Adds x in those lanes where `mask` is set.
-  template <class Mask>
-  SHARPSWEEP_INLINE void push(R x, Mask mask) {
-    const R y = sub(x, excess);
-    const R total = add(sum, y);
-    excess = select(mask, sub(sub(total, sum), y), excess);
-    sum = select(mask, total, sum);
-  }
-};
-
-/// How far a network has come.
+/// How far a network has come. In single precision tau and Phi carry what their roundings lost
+/// (Kahan): by how much the sum is too large.
 template <class R>
 struct Track {
-  CompensatedSum<R> tau; ///< sum of eta s
-  CompensatedSum<R> phi; ///< sum of eta s / N under rule `l2`, else 0
-  /// 1, or 0 from the first step on that would have taken a weight to weight_limit or out of the
+  R tau{0}; ///< sum of eta s
+  R tau_excess{0};
+  R phi{0}; ///< sum of eta s / N under rule `l2`, else 0
+  R phi_excess{0};
+  /// 1, or 0 from the first step on that would have taken the weights to weight_limit or out of the
   /// finite range. That step and later ones change nothing.
   R running{1};
 };
 
+/// Adds x to a sum.
+template <class R>
+SHARPSWEEP_INLINE void push(R x, R& sum, R& excess) {
+  if constexpr (sizeof(typename ValueTraits<R>::Scalar) == 8) {
+    sum = add(sum, x);
+  } else {
+    const R y = sub(x, excess), total = add(sum, y);
+    excess = sub(sub(total, sum), y);
+    sum = total;
+  }
+}
+
 /// The arrays that a step works in, laid out in a buffer of the caller's.
 template <class R>
 struct Workspace {
-  R* perturbed; ///< what: [depth][coordinates]
-  R* gradient;  ///< g(w): [depth][coordinates]
-  R* slope;     ///< beta, then sum_i q_i y_i x_ij / sum_i q_i: [coordinates]
-  R* residual;  ///< margins, then q_i / sum_i q_i: [examples]
-  R* terms;     ///< summands: [max(coordinates, examples)]
+  R* next;     ///< the weights that a step makes: [depth][coordinates]
+  R* product;  ///< beta: [coordinates]
+  R* ascent;   ///< sum_i q_i y_i x_ij / sum_i q_i at w: [coordinates]
+  R* descent;  ///< the same at what: [coordinates]
+  R* residual; ///< margins, then q_i / sum_i q_i: [examples]
 
-  static constexpr std::size_t size(int depth, std::size_t coordinates, std::size_t examples) {
-    return (2 * static_cast<std::size_t>(depth) + 1) * coordinates + examples +
-           (coordinates > examples ? coordinates : examples);
+  static constexpr SHARPSWEEP_INLINE std::size_t size(int depth, std::size_t coordinates,
+                                                      std::size_t examples) {
+    return (static_cast<std::size_t>(depth) + 3) * coordinates + examples;
   }
   /// \param buffer  room for size(...) values
-  SHARPSWEEP_INLINE Workspace(R* buffer, int depth, std::size_t coordinates, std::size_t examples) {
-    perturbed = buffer;
-    gradient = perturbed + static_cast<std::size_t>(depth) * coordinates;
-    slope = gradient + static_cast<std::size_t>(depth) * coordinates;
-    residual = slope + coordinates;
-    terms = residual + examples;
+  SHARPSWEEP_INLINE Workspace(R* buffer, int depth, std::size_t coordinates) {
+    next = buffer;
+    product = next + static_cast<std::size_t>(depth) * coordinates;
+    ascent = product + coordinates;
+    descent = ascent + coordinates;
+    residual = descent + coordinates;
   }
 };
 
-/// rest_l = prod_{k != l} w_k by prefixes and suffixes: a weight may be zero.
+/// The depth of code that serves every depth; common depths have code of their own.
+inline constexpr int kAnyDepth = 0;
+
+/// A number for each layer of one coordinate, in code for depth L.
 template <int L, class R>
-SHARPSWEEP_INLINE void leave_one_out(const R (&w)[L], R (&rest)[L]) {
+struct Layers {
+  R at[L == kAnyDepth ? kMaxDepth : L];
+  SHARPSWEEP_INLINE R& operator[](int l) { return at[l]; }
+  SHARPSWEEP_INLINE const R& operator[](int l) const { return at[l]; }
+};
+
+/// The weights of one coordinate. \param stride  between layers
+template <int L, class R>
+SHARPSWEEP_INLINE void load_layers(int depth, const R* weights, std::size_t stride,
+                                   Layers<L, R>& w) {
+  for (int l = 0; l < depth; ++l) w[l] = weights[static_cast<std::size_t>(l) * stride];
+}
+
+/// rest_l = prod_{k != l} w_k by prefixes and suffixes: a weight may be zero. \return prod_k w_k
+template <int L, class R>
+SHARPSWEEP_INLINE R leave_one_out(int depth, const Layers<L, R>& w, Layers<L, R>& rest) {
   rest[0] = R(1);
-  SHARPSWEEP_UNROLL
-  for (int l = 1; l < L; ++l) rest[l] = l == 1 ? w[0] : mul(rest[l - 1], w[l - 1]);
-  R suffix = w[L - 1];
-  SHARPSWEEP_UNROLL
-  for (int l = L - 2; l >= 0; --l) {
+  for (int l = 1; l < depth; ++l) rest[l] = l == 1 ? w[0] : mul(rest[l - 1], w[l - 1]);
+  R suffix = w[depth - 1];
+  for (int l = depth - 2; l >= 0; --l) {
     rest[l] = l == 0 ? suffix : mul(rest[l], suffix);
     suffix = mul(suffix, w[l]);
   }
+  return suffix;
 }
 
-/// The weights of one coordinate in order of layers.
-template <int L, class R>
-SHARPSWEEP_INLINE void load_coordinate(const R* weights, std::size_t stride, R (&w)[L]) {
-  SHARPSWEEP_UNROLL
-  for (int l = 0; l < L; ++l) w[l] = weights[static_cast<std::size_t>(l) * stride];
-}
-
-/// m_i = y_i <beta, x_i> of `weights`, into s.residual.
-template <int L, class R>
-SHARPSWEEP_INLINE void margins(const Problem<R>& problem, const R* weights, const Workspace<R>& s) {
-  const std::size_t d = problem.coordinates;
-  for (std::size_t j = 0; j < d; ++j) {
-    R beta = weights[j];
-    SHARPSWEEP_UNROLL
-    for (int l = 1; l < L; ++l) beta = mul(beta, weights[static_cast<std::size_t>(l) * d + j]);
-    s.slope[j] = beta;
-  }
-  for (std::size_t i = 0; i < problem.examples; ++i) {
-    for (std::size_t j = 0; j < d; ++j) {
-      s.terms[j] = mul(problem.signed_examples[i * d + j], s.slope[j]);
+/// what of one coordinate, from its weights.
+/// \param slope   sum_i q_i y_i x_ij / sum_i q_i
+/// \param radius  rho; of rule l2 rho / N
+template <Rule kRule, int L, class R>
+SHARPSWEEP_INLINE void ascend(int depth, R slope, R radius, Layers<L, R>& w) {
+  if constexpr (kRule == Rule::gd) return;
+  Layers<L, R> rest;
+  leave_one_out(depth, w, rest);
+  if constexpr (kRule == Rule::linf) {
+    // The gradient is minus g and sgn(0) = +1: a weight that chatters about 0 isn't caught there.
+    const R minus = sub(R(0), radius);
+    for (int l = 0; l < depth; ++l) {
+      w[l] = add(w[l], select_less(R(0), mul(slope, rest[l]), minus, radius));
     }
-    s.residual[i] = pairwise_sum(s.terms, d);
+  }
+  if constexpr (kRule == Rule::l2) {
+    const R length = mul(radius, slope);
+    for (int l = 0; l < depth; ++l) w[l] = fnmadd(length, rest[l], w[l]);
+  }
+}
+
+/// sum_j a_j b_j in one order that depends on `count` alone: four sums, j modulo 4, then pairs.
+/// \param stride  of b
+template <class R>
+SHARPSWEEP_INLINE R dot(const R* a, const R* b, std::size_t stride, std::size_t count) {
+  R sum0(0), sum1(0), sum2(0), sum3(0);
+  std::size_t j = 0;
+  for (; j + 3 < count; j += 4) {
+    sum0 = fmadd(a[j], b[j * stride], sum0);
+    sum1 = fmadd(a[j + 1], b[(j + 1) * stride], sum1);
+    sum2 = fmadd(a[j + 2], b[(j + 2) * stride], sum2);
+    sum3 = fmadd(a[j + 3], b[(j + 3) * stride], sum3);
+  }
+  if (j < count) sum0 = fmadd(a[j], b[j * stride], sum0);
+  if (j + 1 < count) sum1 = fmadd(a[j + 1], b[(j + 1) * stride], sum1);
+  if (j + 2 < count) sum2 = fmadd(a[j + 2], b[(j + 2) * stride], sum2);
+  return add(add(sum0, sum1), add(sum2, sum3));
+}
+
+/// m_i = y_i <beta, x_i> from s.product, into s.residual.
+template <class R>
+SHARPSWEEP_INLINE void margins(const Problem<R>& problem, const Workspace<R>& s) {
+  const std::size_t d = problem.coordinates;
+  for (std::size_t i = 0; i < problem.examples; ++i) {
+    s.residual[i] = dot(s.product, problem.signed_examples + i * d, 1, d);
   }
 }
 
 /// ln(1 + e^x), which is -ln q for the margin x, for every finite x.
 template <class R>
 SHARPSWEEP_INLINE R softplus(R x) {
-  const R positive = select(less(x, R(0)), R(0), x);
-  return add(positive, log1p(exp(sub(R(0), absolute(x)))));
+  return add(maximum(x, R(0)), log1p(exp(sub(R(0), absolute(x)))));
 }
 
 /// The mean of q_i over the examples, from margins in s.residual.
 template <class R>
 SHARPSWEEP_INLINE R mean_residual(const Problem<R>& problem, const Workspace<R>& s) {
-  for (std::size_t i = 0; i < problem.examples; ++i) {
-    s.terms[i] = sigmoid(sub(R(0), s.residual[i]));
+  R sum = sigmoid(sub(R(0), s.residual[0]));
+  if (problem.examples == 1) return sum;
+  for (std::size_t i = 1; i < problem.examples; ++i) {
+    sum = add(sum, sigmoid(sub(R(0), s.residual[i])));
   }
   using Scalar = typename ValueTraits<R>::Scalar;
-  return div(pairwise_sum(s.terms, problem.examples), R(static_cast<Scalar>(problem.examples)));
+  return div(sum, R(static_cast<Scalar>(problem.examples)));
 }
 
-/// sum_i q_i y_i x_ij / sum_i q_i, into s.slope, from margins in s.residual. The q_i are taken in
-/// units of their largest: they underflow from margins of about 90 in float, their squares from 44.
+/// sum_i q_i y_i x_ij / sum_i q_i from margins in s.residual. The q_i are taken in units of their
+/// largest: they underflow from margins of about 90 in float, their squares from 44.
 template <class R>
-SHARPSWEEP_INLINE void loss_slope(const Problem<R>& problem, const Workspace<R>& s) {
+SHARPSWEEP_INLINE void loss_slope(const Problem<R>& problem, const Workspace<R>& s, R* slope) {
   const std::size_t d = problem.coordinates, n = problem.examples;
-  if (n == 1) { // its share is exactly 1
-    for (std::size_t j = 0; j < d; ++j) s.slope[j] = problem.signed_examples[j];
-    return;
-  }
   R least = s.residual[0] = softplus(s.residual[0]);
   for (std::size_t i = 1; i < n; ++i) {
     s.residual[i] = softplus(s.residual[i]);
-    least = select(less(s.residual[i], least), s.residual[i], least);
+    least = minimum(s.residual[i], least);
   }
+  R total(0);
   for (std::size_t i = 0; i < n; ++i) {
-    s.residual[i] = s.terms[i] = exp(sub(least, s.residual[i]));
+    s.residual[i] = exp(sub(least, s.residual[i]));
+    total = add(total, s.residual[i]);
   }
-  const R total = pairwise_sum(s.terms, n);
-  for (std::size_t i = 0; i < n; ++i) s.residual[i] = div(s.residual[i], total);
+  const R inverse = div(R(1), total);
+  for (std::size_t i = 0; i < n; ++i) s.residual[i] = mul(s.residual[i], inverse);
   for (std::size_t j = 0; j < d; ++j) {
-    for (std::size_t i = 0; i < n; ++i) {
-      s.terms[i] = mul(s.residual[i], problem.signed_examples[i * d + j]);
-    }
-    s.slope[j] = pairwise_sum(s.terms, n);
+    slope[j] = dot(s.residual, problem.signed_examples + j, d, n);
   }
 }
 
-/// The ascent of rule l2, from s.gradient into s.perturbed. \return N
+/// The sum of g^2 over all parameters. Beyond depth 2 products of weights leave the range in which
+/// floats have squares; what is too small is then summed in another unit.
 template <int L, class R>
-SHARPSWEEP_INLINE R ascend_l2(const Problem<R>& problem, const R* w, const Workspace<R>& s) {
+struct GradientSquare {
   using Scalar = typename ValueTraits<R>::Scalar;
-  // In units of its largest entry no gradient's squares leave the normal range. A gradient below
-  // `least` is zero for all purposes; the lower bound of the norm then keeps 0 / 0 away.
-  constexpr Scalar least = sizeof(Scalar) == 4 ? Scalar(0x1p-120) : Scalar(0x1p-1000);
-  const std::size_t d = problem.coordinates;
-  R largest(least);
-  for (std::size_t k = 0; k < L * d; ++k) {
-    const R size = absolute(s.gradient[k]);
-    largest = select(less(largest, size), size, largest);
-  }
-  const R inverse = div(R(1), largest);
-  for (std::size_t j = 0; j < d; ++j) {
-    R squares(0);
-    SHARPSWEEP_UNROLL
-    for (int l = 0; l < L; ++l) {
-      const std::size_t k = static_cast<std::size_t>(l) * d + j;
-      s.gradient[k] = mul(s.gradient[k], inverse);
-      squares = fmadd(s.gradient[k], s.gradient[k], squares);
+  static constexpr bool kScaled = sizeof(Scalar) == 4 && L != 2;
+  R sum{0};
+  R small{0}; ///< of (2^60 g)^2
+
+  SHARPSWEEP_INLINE void push(int depth, R slope, const Layers<L, R>& w) {
+    Layers<L, R> rest;
+    leave_one_out(depth, w, rest);
+    R squares(0), smalls(0);
+    const R scaled = kScaled ? mul(slope, R(Scalar(0x1p60))) : slope;
+    for (int l = 0; l < depth; ++l) {
+      const R g = mul(slope, rest[l]);
+      squares = l == 0 ? mul(g, g) : fmadd(g, g, squares);
+      if constexpr (kScaled) {
+        const R h = mul(scaled, rest[l]);
+        smalls = fmadd(h, h, smalls);
+      }
     }
-    s.terms[j] = squares;
+    sum = add(sum, squares);
+    if constexpr (kScaled) small = add(small, smalls);
   }
-  const R half(Scalar(0.5));
-  R square = pairwise_sum(s.terms, d);
-  square = select(less(square, half), half, square);
-  const R norm = square_root(square);
-  const R radius = div(problem.rho, norm);
-  for (std::size_t k = 0; k < L * d; ++k) s.perturbed[k] = fnmadd(radius, s.gradient[k], w[k]);
-  return mul(largest, norm);
+  /// 1 / N. A gradient below the least number has no direction: its steps do not matter, only that
+  /// nothing is divided by zero.
+  SHARPSWEEP_INLINE R inverse_norm() const {
+    constexpr Scalar least = sizeof(Scalar) == 4 ? Scalar(0x1p-120) : Scalar(0x1p-1000);
+    const R plain = div(R(1), square_root(maximum(sum, R(least))));
+    if constexpr (!kScaled) return plain;
+    const R unit(Scalar(0x1p60));
+    const R tiny = mul(unit, div(R(1), square_root(maximum(small, R(least)))));
+    return select_less(sum, R(Scalar(0x1p-80)), tiny, plain);
+  }
+};
+
+/// Steps of training by one rule, in code for depth L.
+/// \param w  weights [layer][coordinate], updated in place
+template <int L, Rule kRule, class R>
+SHARPSWEEP_INLINE void train(int any_depth, Clock clock, const Problem<R>& problem, R* w,
+                             Track<R>& track, const Workspace<R>& s, std::uint32_t steps) {
+  const int depth = L == kAnyDepth ? any_depth : L;
+  const std::size_t d = problem.coordinates;
+  const bool single = problem.examples == 1;
+  const R* const ascent = single ? problem.signed_examples : s.ascent;
+  const R* const descent = single ? problem.signed_examples : s.descent;
+  const R limit = mul(problem.weight_limit, problem.weight_limit);
+  for (; steps > 0; --steps) {
+    Layers<L, R> layer, rest;
+    if (!single && kRule != Rule::gd) {
+      for (std::size_t j = 0; j < d; ++j) {
+        load_layers(depth, w + j, d, layer);
+        s.product[j] = leave_one_out(depth, layer, rest);
+      }
+      margins(problem, s);
+      loss_slope(problem, s, s.ascent);
+    }
+
+    R inverse_norm(1), radius = problem.rho;
+    if constexpr (kRule == Rule::l2) {
+      GradientSquare<L, R> square;
+      for (std::size_t j = 0; j < d; ++j) {
+        load_layers(depth, w + j, d, layer);
+        square.push(depth, ascent[j], layer);
+      }
+      inverse_norm = square.inverse_norm();
+      radius = mul(radius, inverse_norm);
+    }
+
+    R rate = problem.step_size;
+    if (!single || clock == Clock::logistic) {
+      for (std::size_t j = 0; j < d; ++j) {
+        load_layers(depth, w + j, d, layer);
+        ascend<kRule>(depth, ascent[j], radius, layer);
+        s.product[j] = leave_one_out(depth, layer, rest);
+      }
+      margins(problem, s);
+      if (clock == Clock::logistic) rate = mul(rate, mean_residual(problem, s));
+      if (!single) loss_slope(problem, s, s.descent);
+    }
+
+    R size(0);
+    for (std::size_t j = 0; j < d; ++j) {
+      load_layers(depth, w + j, d, layer);
+      ascend<kRule>(depth, ascent[j], radius, layer);
+      leave_one_out(depth, layer, rest);
+      const R speed = mul(rate, descent[j]);
+      R squares(0);
+      for (int l = 0; l < depth; ++l) {
+        const std::size_t k = static_cast<std::size_t>(l) * d + j;
+        const R next = fmadd(speed, rest[l], w[k]);
+        squares = l == 0 ? mul(next, next) : fmadd(next, next, squares);
+        s.next[k] = next;
+      }
+      size = add(size, squares);
+    }
+    // The comparison is false for NaN as well.
+    track.running = select_less(size, limit, track.running, R(0));
+    const auto made = less(R(0), track.running);
+    for (std::size_t k = 0; k < static_cast<std::size_t>(depth) * d; ++k) {
+      w[k] = select(made, s.next[k], w[k]);
+    }
+    rate = select(made, rate, R(0));
+    push(rate, track.tau, track.tau_excess);
+    if constexpr (kRule == Rule::l2) push(mul(rate, inverse_norm), track.phi, track.phi_excess);
+  }
 }
 
-/// The point what where the descent takes its gradient, into s.perturbed. \return N, or 1 where
-/// the rule has no use for it
-template <int L, class R>
-SHARPSWEEP_INLINE R ascend(Rule rule, const Problem<R>& problem, const R* w,
-                           const Workspace<R>& s) {
-  const std::size_t d = problem.coordinates;
-  if (rule == Rule::gd) {
-    for (std::size_t k = 0; k < L * d; ++k) s.perturbed[k] = w[k];
-    return R(1);
+/// The same at any depth and by any rule.
+template <class R>
+SHARPSWEEP_INLINE void train(Rule rule, Clock clock, int depth, const Problem<R>& problem, R* w,
+                             Track<R>& track, const Workspace<R>& s, std::uint32_t steps) {
+  const auto by_rule = [&](auto code) {
+    constexpr int L = decltype(code)::value;
+    if (rule == Rule::gd) train<L, Rule::gd>(depth, clock, problem, w, track, s, steps);
+    if (rule == Rule::linf) train<L, Rule::linf>(depth, clock, problem, w, track, s, steps);
+    if (rule == Rule::l2) train<L, Rule::l2>(depth, clock, problem, w, track, s, steps);
+  };
+  switch (depth) {
+  case 2:
+    return by_rule(std::integral_constant<int, 2>());
+  case 3:
+    return by_rule(std::integral_constant<int, 3>());
+  default:
+    return by_rule(std::integral_constant<int, kAnyDepth>());
   }
-  if (problem.examples > 1) margins<L>(problem, w, s);
-  loss_slope(problem, s);
-  for (std::size_t j = 0; j < d; ++j) {
-    R layer[L], rest[L];
-    load_coordinate<L>(w + j, d, layer);
-    leave_one_out<L>(layer, rest);
-    SHARPSWEEP_UNROLL
-    for (int l = 0; l < L; ++l) {
-      s.gradient[static_cast<std::size_t>(l) * d + j] = mul(s.slope[j], rest[l]);
-    }
-  }
-  if (rule == Rule::l2) return ascend_l2<L>(problem, w, s);
-  // The gradient is minus g and sgn(0) = +1: a weight that chatters about zero isn't caught there.
-  const R minus_rho = sub(R(0), problem.rho);
-  for (std::size_t k = 0; k < L * d; ++k) {
-    s.perturbed[k] = add(w[k], select(less(R(0), s.gradient[k]), minus_rho, problem.rho));
-  }
-  return R(1);
-}
-
-/// One step of training. \param w  weights [layer][coordinate], updated in place
-template <int L, class R>
-SHARPSWEEP_INLINE void step(Rule rule, Clock clock, const Problem<R>& problem, R* w,
-                            Track<R>& track, const Workspace<R>& s) {
-  const std::size_t d = problem.coordinates;
-  const R norm = ascend<L>(rule, problem, w, s);
-  R rate = problem.step_size;
-  if (clock == Clock::logistic || problem.examples > 1) margins<L>(problem, s.perturbed, s);
-  if (clock == Clock::logistic) rate = mul(rate, mean_residual(problem, s));
-  loss_slope(problem, s);
-  R running = track.running;
-  for (std::size_t j = 0; j < d; ++j) {
-    R layer[L], rest[L];
-    load_coordinate<L>(s.perturbed + j, d, layer);
-    leave_one_out<L>(layer, rest);
-    const R speed = mul(rate, s.slope[j]);
-    SHARPSWEEP_UNROLL
-    for (int l = 0; l < L; ++l) {
-      const std::size_t k = static_cast<std::size_t>(l) * d + j;
-      s.perturbed[k] = fmadd(speed, rest[l], w[k]);
-      // False for NaN as well.
-      running = select(less(absolute(s.perturbed[k]), problem.weight_limit), running, R(0));
-    }
-  }
-  const auto made = less(R(0), running);
-  for (std::size_t k = 0; k < L * d; ++k) w[k] = select(made, s.perturbed[k], w[k]);
-  track.tau.push(rate, made);
-  if (rule == Rule::l2) track.phi.push(div(rate, norm), made);
-  track.running = running;
 }
 
 /// How the layers of a network start, in units of the coordinate's scale alpha_j: (1, 1) is
@@ -418,8 +454,8 @@ inline bool order_parameters(const FinalState<T>& state, double* share, double* 
   const auto weight = [&](int l, std::size_t j) {
     return static_cast<double>(state.weights[(static_cast<std::size_t>(l) * d + j) * state.stride]);
   };
-  double* const beta = s.perturbed;
-  double* const largest = s.gradient; // max over layers of |w_lj|
+  double* const beta = s.product;
+  double* const largest = s.next; // max over layers of |w_lj|
   double total = 0;
   out[leader] = 0;
   for (std::size_t j = 0; j < d; ++j) {
@@ -447,16 +483,15 @@ inline bool order_parameters(const FinalState<T>& state, double* share, double* 
 
   const Problem<double> problem{d, n, state.signed_examples, 0, 0, 0};
   out[margin] = infinity;
+  margins(problem, s);
   for (std::size_t i = 0; i < n; ++i) {
-    for (std::size_t j = 0; j < d; ++j) s.terms[j] = mul(state.signed_examples[i * d + j], beta[j]);
-    s.residual[i] = pairwise_sum(s.terms, d);
     if (s.residual[i] < out[margin]) out[margin] = s.residual[i];
   }
-  loss_slope(problem, s);
+  loss_slope(problem, s, s.ascent);
   double square = 0, steepest = 0, flattest = infinity;
   out[chatter] = 0;
   for (std::size_t j = 0; j < d; ++j) {
-    const double slope = absolute(s.slope[j]);
+    const double slope = absolute(s.ascent[j]);
     for (int l = 0; l < depth; ++l) {
       double g = slope;
       for (int k = 0; k < depth; ++k) g = k == l ? g : mul(g, weight(k, j));
