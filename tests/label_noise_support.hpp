@@ -18,12 +18,46 @@ namespace sharpsweep::label_noise::test {
 
 using Kind = Activation::Kind;
 
-// The model's streams get their numbers with the model.
-inline constexpr Stream kNoise = static_cast<Stream>(13);
-inline constexpr Stream kDraws = static_cast<Stream>(14);
 inline constexpr Activation kCubic{Kind::cubic}, kQuintic{Kind::quintic, 0.5, 0.25},
     kTanh{Kind::tanh}, kSinh{Kind::sinh};
 inline constexpr Activation kActivations[] = {kCubic, kQuintic, kTanh, kSinh};
+
+/// Calls `use` with the activation's type for values of R.
+template <class R, class Use>
+void visit(const Activation& phi, const Use& use) {
+  using T = typename ValueTraits<R>::Scalar;
+  visit(phi.kind, R(static_cast<T>(phi.k)), R(static_cast<T>(phi.q)), use);
+}
+
+inline std::size_t work_size(std::size_t samples, std::size_t neurons) {
+  return samples * (neurons + 1);
+}
+inline constexpr std::size_t kAllSamples = ~std::size_t{0};
+
+/// One step of a form of the recursion. \param matrix  M, or the inputs
+/// \param drawn  the sample that the step sees \param weights  z or Theta
+template <class Form, class Phi, class R>
+void step(const Phi& phi, const Extent& extent, const R* matrix, R minus_step, const R* noisy_label,
+          R* weights, R* work, std::size_t drawn = kAllSamples) {
+  R* const error = work + extent.samples * extent.neurons;
+  Form::respond(phi, extent, matrix, weights, work, error);
+  for (std::size_t i = 0; i < extent.samples; ++i) {
+    const bool seen = drawn == kAllSamples || drawn == i;
+    error[i] = seen ? sub(error[i], noisy_label[i]) : R(0);
+  }
+  Form::descend(phi, extent, matrix, minus_step, error, weights, work);
+}
+/// The same in z-space. \param minus_step_kernel  -(eta/n) K, or -eta K
+template <class Phi, class R>
+void step(const Phi& phi, std::size_t samples, std::size_t neurons, const R* minus_step_kernel,
+          const R* noisy_label, R* z, R* work, std::size_t drawn = kAllSamples) {
+  step<Dense<0>>(phi, {samples, neurons, 0}, minus_step_kernel, R(0), noisy_label, z, work, drawn);
+}
+
+inline std::size_t drawn_sample(std::uint64_t key, std::uint32_t seed, std::uint64_t step,
+                                std::uint32_t samples) {
+  return drawn_samples(key, seed, step / 4, samples).word[step % 4];
+}
 
 inline double largest_difference(std::span<const double> a, std::span<const double> b) {
   double largest = 0;

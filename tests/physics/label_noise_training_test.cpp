@@ -23,7 +23,8 @@ class Training {
 public:
   Training(const Problem& problem, double step_size, double sigma, std::uint32_t seed, State z)
       : problem_(problem), sigma_(sigma), seed_(seed), full_(problem.kernel),
-        single_(problem.kernel), z_(std::move(z)), signs_(problem.samples()),
+        single_(problem.kernel), z_(std::move(z)), blocks_(problem.samples()),
+        held_(problem.samples(), ~std::uint64_t{0}),
         work_(work_size(problem.samples(), problem.neurons)) {
     for (double& entry : full_.entries()) {
       entry *= -step_size / static_cast<double>(problem.samples());
@@ -38,11 +39,7 @@ public:
     std::vector<double> labels(n);
     visit<double>(problem_.activation, [&](auto phi) {
       for (const std::uint64_t end = step_ + steps; step_ < end; ++step_) {
-        if (step_ % kSignsPerWord == 0 || !drawn_) draw();
-        for (std::size_t i = 0; i < n; ++i) {
-          labels[i] = noisy_label(problem_.labels[i], sigma_,
-                                  static_cast<double>(sign_noise(signs_[i], step_)));
-        }
+        for (std::size_t i = 0; i < n; ++i) labels[i] = noisy(i);
         step(phi, n, problem_.neurons, full_.entries().data(), labels.data(), z_.data(),
              work_.data());
         after_step();
@@ -55,14 +52,13 @@ public:
 
   void run_single_samples(std::uint64_t steps) {
     const std::size_t n = problem_.samples();
+    std::vector<double> labels(n);
     visit<double>(problem_.activation, [&](auto phi) {
       for (const std::uint64_t end = step_ + steps; step_ < end; ++step_) {
-        if (step_ % kSignsPerWord == 0 || !drawn_) draw();
-        const std::size_t i = drawn_sample(1, kDraws, seed_, step_, static_cast<std::uint32_t>(n));
-        const double label = noisy_label(problem_.labels[i], sigma_,
-                                         static_cast<double>(sign_noise(signs_[i], step_)));
-        step_on_sample(phi, n, problem_.neurons, single_.entries().data(), label, i, z_.data(),
-                       work_.data());
+        const std::size_t i = drawn_sample(1, seed_, step_, static_cast<std::uint32_t>(n));
+        labels[i] = noisy(i);
+        step(phi, n, problem_.neurons, single_.entries().data(), labels.data(), z_.data(),
+             work_.data(), i);
       }
     });
   }
@@ -81,11 +77,15 @@ public:
   }
 
 private:
-  void draw() {
-    for (std::size_t i = 0; i < signs_.size(); ++i) {
-      signs_[i] = sign_word(1, kNoise, seed_, static_cast<std::uint32_t>(i), step_ / kSignsPerWord);
+  double noisy(std::size_t i) {
+    std::uint64_t& held = held_[i];
+    if (held != step_ / kSignsPerBlock) {
+      held = step_ / kSignsPerBlock;
+      blocks_[i] = sign_block(1, seed_, static_cast<std::uint32_t>(i), held);
     }
-    drawn_ = true;
+    const std::uint32_t word = blocks_[i].word[step_ % kSignsPerBlock / kSignsPerWord];
+    const bool minus = word << (step_ % kSignsPerWord) >> 31;
+    return noisy_label(problem_.labels[i], sigma_, minus ? -1.0 : 1.0);
   }
 
   const Problem& problem_;
@@ -93,10 +93,10 @@ private:
   std::uint32_t seed_;
   Matrix full_, single_;
   State z_;
-  std::vector<std::uint32_t> signs_;
+  std::vector<PhiloxBlock> blocks_; ///< of each sample, with their numbers
+  std::vector<std::uint64_t> held_;
   std::vector<double> work_;
   std::uint64_t step_ = 0;
-  bool drawn_ = false;
 };
 
 struct Estimate {

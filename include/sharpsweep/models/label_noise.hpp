@@ -18,13 +18,15 @@
 /// and Theta = Theta_0 + (z - z_0)^T K^-1 X: the number of inputs d drops out of a step.
 ///
 /// Everything that runs in a step is templated on the value type R: a number, or a pack whose every
-/// lane is one network, so that the sums over neurons and samples are loops. A sum over neurons is
-/// the tree of pairwise_sum, which the threads of a GPU block can share; a sum within one neuron
-/// (over samples or inputs) is a chain of fmadd in index order. No step branches on a value. The
-/// functions named step... are the host's loops; a GPU thread that is one neuron calls activate()
-/// and descend(), with its block's sum between them.
+/// lane is one network. No step branches on a value. The sums over neurons run over four, two or
+/// one chains, as the number of samples says: each adds every fourth, second or next neuron in
+/// turn, the first one also what is left over, and neighbours are added up at the end. Sums within
+/// one neuron (over samples or inputs) are chains of fmadd in index order.
 ///
-/// Arrays: z and slopes [neuron][sample], theta [neuron][input], inputs X [sample][input].
+/// A form of the recursion (Diagonal, Dense, Parameters) has two halves: respond() finds the
+/// outputs f(x_i) of the network and remembers what descend(), given the errors e_i, needs again.
+///
+/// Arrays: z and memo [neuron][sample], theta [neuron][input], inputs X [sample][input].
 #pragma once
 
 #include <cstddef>
@@ -33,150 +35,212 @@
 #include "sharpsweep/models/label_noise_activations.hpp"
 #include "sharpsweep/numerics/normals.hpp"
 #include "sharpsweep/numerics/streams.hpp"
-#include "sharpsweep/numerics/sums.hpp"
 
 namespace sharpsweep::label_noise {
 
-/// phi and phi' of one neuron at all samples, before the sum over neurons.
-/// \param value  phi(z_i), `stride` apart
-template <class Phi, class R>
-SHARPSWEEP_INLINE void activate(const Phi& phi, std::size_t samples, const R* z, R* value,
-                                std::size_t stride, R* slope) {
-  for (std::size_t i = 0; i < samples; ++i) {
-    const Activated<R> activated = phi(z[i]);
-    value[i * stride] = activated.value;
-    slope[i] = activated.slope;
-  }
-}
-
-/// The step of one neuron in z-space, after the sum over neurons: z_k += sum_i M_ki e_i phi'(z_i).
-/// \param minus_step_kernel  M = -(eta/n) K, or -eta K for one sample
-/// \param slope  phi'(z_i); overwritten
-template <class R>
-SHARPSWEEP_INLINE void descend(std::size_t samples, const R* minus_step_kernel, const R* error,
-                               R* slope, R* z) {
-  for (std::size_t i = 0; i < samples; ++i) slope[i] = mul(error[i], slope[i]);
-  for (std::size_t k = 0; k < samples; ++k) {
-    // Summed before it is added: the change is small against z, which then rounds once.
-    const R* row = minus_step_kernel + k * samples;
-    R change = mul(row[0], slope[0]);
-    for (std::size_t i = 1; i < samples; ++i) change = fmadd(row[i], slope[i], change);
-    z[k] = add(z[k], change);
-  }
-}
-
-/// What a step works in, cut out of one array of work_size() values.
-template <class R>
-struct Work {
-  R* value; ///< phi(z_ij), [sample][neuron]
-  R* slope; ///< phi'(z_ij), [neuron][sample]
-  R* error; ///< e_i
-  R* z;     ///< preactivations of one neuron
-  Work(std::size_t samples, std::size_t neurons, R* work)
-      : value(work), slope(value + samples * neurons), error(slope + samples * neurons),
-        z(error + samples) {}
+/// The sizes of a network: n, m and d.
+struct Extent {
+  std::size_t samples;
+  std::size_t neurons;
+  std::size_t inputs; ///< of no meaning in z-space
 };
 
-inline constexpr std::size_t work_size(std::size_t samples, std::size_t neurons) {
-  return samples * (2 * neurons + 2);
-}
+/// Most samples that a network can have.
+inline constexpr std::size_t kMaxSamples = 64;
 
-/// One step in z-space on the full batch.
-/// \param minus_step_kernel  -(eta/n) K
-/// \param noisy_label  y_i + sigma xi_i of this step
-/// \param work  work_size() values
-template <class Phi, class R>
-inline void step(const Phi& phi, std::size_t samples, std::size_t neurons,
-                 const R* minus_step_kernel, const R* noisy_label, R* z, R* work) {
-  const Work<R> w(samples, neurons, work);
-  for (std::size_t j = 0; j < neurons; ++j) {
-    activate(phi, samples, z + j * samples, w.value + j, neurons, w.slope + j * samples);
-  }
-  for (std::size_t i = 0; i < samples; ++i) {
-    w.error[i] = sub(pairwise_sum(w.value + i * neurons, neurons), noisy_label[i]);
-  }
-  for (std::size_t j = 0; j < neurons; ++j) {
-    descend(samples, minus_step_kernel, w.error, w.slope + j * samples, z + j * samples);
-  }
-}
-
-/// One step in z-space on one sample, where lanes may have drawn different ones.
-/// \param minus_step_kernel  -eta K
-/// \param drawn  1 for the sample drawn, 0 for the others
-template <class Phi, class R>
-inline void step_on_drawn(const Phi& phi, std::size_t samples, std::size_t neurons,
-                          const R* minus_step_kernel, const R* noisy_label, const R* drawn, R* z,
-                          R* work) {
-  const Work<R> w(samples, neurons, work);
-  for (std::size_t j = 0; j < neurons; ++j) {
-    activate(phi, samples, z + j * samples, w.value + j, neurons, w.slope + j * samples);
-  }
-  for (std::size_t i = 0; i < samples; ++i) {
-    const R error = sub(pairwise_sum(w.value + i * neurons, neurons), noisy_label[i]);
-    w.error[i] = mul(drawn[i], error);
-  }
-  for (std::size_t j = 0; j < neurons; ++j) {
-    descend(samples, minus_step_kernel, w.error, w.slope + j * samples, z + j * samples);
-  }
-}
-
-/// The same where all lanes drew sample `i`, at an n-th of the cost; finite results are equal,
-/// since what a mask of zeros adds is zero.
-template <class Phi, class R>
-inline void step_on_sample(const Phi& phi, std::size_t samples, std::size_t neurons,
-                           const R* minus_step_kernel, R noisy_label, std::size_t i, R* z,
-                           R* work) {
-  const Work<R> w(1, neurons, work);
-  for (std::size_t j = 0; j < neurons; ++j) {
-    activate(phi, 1, z + j * samples + i, w.value + j, 1, w.slope + j);
-  }
-  const R error = sub(pairwise_sum(w.value, neurons), noisy_label);
-  for (std::size_t j = 0; j < neurons; ++j) {
-    const R pull = mul(error, w.slope[j]);
-    for (std::size_t k = 0; k < samples; ++k) {
-      R& target = z[j * samples + k];
-      target = add(target, mul(minus_step_kernel[k * samples + i], pull));
+/// sum_j phi(z_ij) of kSamples neighbouring samples. \param z  of the first one
+/// \param stride  samples of a neuron \param memo  where the activation remembers
+template <int kSamples, class Phi, class R>
+SHARPSWEEP_INLINE void add_up(const Phi& phi, std::size_t stride, std::size_t neurons, const R* z,
+                              R* memo, R* sum) {
+  constexpr int kChains = kSamples == 1 ? 4 : kSamples <= 3 ? 2 : 1; // they hide latency
+  R part[kChains * kSamples];
+  SHARPSWEEP_UNROLL
+  for (int i = 0; i < kChains * kSamples; ++i) part[i] = R(0);
+  std::size_t j = 0;
+  for (; j + kChains <= neurons; j += kChains) {
+    SHARPSWEEP_UNROLL
+    for (int c = 0; c < kChains; ++c) {
+      SHARPSWEEP_UNROLL
+      for (int i = 0; i < kSamples; ++i) {
+        const std::size_t at =
+            (j + static_cast<std::size_t>(c)) * stride + static_cast<std::size_t>(i);
+        R& chain = part[c * kSamples + i];
+        chain = phi.add_value(z[at], chain, memo + at);
+      }
     }
   }
-}
-
-/// The preactivations z = Theta X^T of one neuron.
-template <class R>
-SHARPSWEEP_INLINE void preactivate(std::size_t samples, std::size_t inputs, const R* x,
-                                   const R* theta, R* z) {
-  for (std::size_t i = 0; i < samples; ++i) {
-    const R* row = x + i * inputs;
-    z[i] = mul(theta[0], row[0]);
-    for (std::size_t k = 1; k < inputs; ++k) z[i] = fmadd(theta[k], row[k], z[i]);
-  }
-}
-
-/// One step in parameter space. With all of `drawn` 1 and minus_step = -eta/n it is the full
-/// batch's, with a single 1 and -eta that of the sample drawn. \param x  inputs [sample][input]
-/// \param theta  parameters [neuron][input], updated in place
-template <class Phi, class R>
-inline void step_parameters(const Phi& phi, std::size_t samples, std::size_t neurons,
-                            std::size_t inputs, const R* x, R minus_step, const R* noisy_label,
-                            const R* drawn, R* theta, R* work) {
-  const Work<R> w(samples, neurons, work);
-  for (std::size_t j = 0; j < neurons; ++j) {
-    preactivate(samples, inputs, x, theta + j * inputs, w.z);
-    activate(phi, samples, w.z, w.value + j, neurons, w.slope + j * samples);
-  }
-  for (std::size_t i = 0; i < samples; ++i) {
-    const R error = sub(pairwise_sum(w.value + i * neurons, neurons), noisy_label[i]);
-    w.error[i] = mul(minus_step, mul(drawn[i], error));
-  }
-  for (std::size_t j = 0; j < neurons; ++j) {
-    R* pull = w.slope + j * samples;
-    for (std::size_t i = 0; i < samples; ++i) pull[i] = mul(w.error[i], pull[i]);
-    for (std::size_t k = 0; k < inputs; ++k) {
-      R change = mul(pull[0], x[k]);
-      for (std::size_t i = 1; i < samples; ++i) change = fmadd(pull[i], x[i * inputs + k], change);
-      theta[j * inputs + k] = add(theta[j * inputs + k], change);
+  for (; j < neurons; ++j) {
+    SHARPSWEEP_UNROLL
+    for (int i = 0; i < kSamples; ++i) {
+      const std::size_t at = j * stride + static_cast<std::size_t>(i);
+      part[i] = phi.add_value(z[at], part[i], memo + at);
     }
   }
+  SHARPSWEEP_UNROLL
+  for (int c = 1; c < kChains; c *= 2) {
+    SHARPSWEEP_UNROLL
+    for (int i = 0; i < kSamples; ++i) {
+      SHARPSWEEP_UNROLL
+      for (int to = 0; to < kChains; to += 2 * c) {
+        part[to * kSamples + i] = add(part[to * kSamples + i], part[(to + c) * kSamples + i]);
+      }
+    }
+  }
+  SHARPSWEEP_UNROLL
+  for (int i = 0; i < kSamples; ++i) sum[i] = part[i];
 }
+
+/// sum_i w_i sum_j phi'(z_ij)^2 in z-space. \param weight  w_i
+template <class Phi, class R>
+SHARPSWEEP_INLINE R weighted_squares(const Phi& phi, const Extent& extent, const R* weight,
+                                     const R* z, const R* memo) {
+  R sum(0);
+  for (std::size_t i = 0; i < extent.samples; ++i) {
+    R squares(0);
+    for (std::size_t j = 0; j < extent.neurons; ++j) {
+      const std::size_t at = j * extent.samples + i;
+      const R slope = phi.slope(z[at], memo + at);
+      squares = fmadd(slope, slope, squares);
+    }
+    sum = fmadd(weight[i], squares, sum);
+  }
+  return sum;
+}
+
+/// z-space with orthogonal inputs: samples decouple, z_ij += M_i e_i phi'(z_ij).
+/// \tparam kSamples_, kNeurons_  n and m, or 0 where only extent knows them
+template <int kSamples_, int kNeurons_>
+struct Diagonal {
+  static constexpr int kSamples = kSamples_, kNeurons = kNeurons_;
+  /// \param z  what is trained \param memo  one value for each z
+  template <class Phi, class R>
+  static SHARPSWEEP_INLINE void respond(const Phi& phi, const Extent& extent, const R*, const R* z,
+                                        R* memo, R* output) {
+    const std::size_t n = kSamples > 0 ? kSamples : extent.samples;
+    for (std::size_t i = 0; i < n; ++i) {
+      add_up<1>(phi, n, extent.neurons, z + i, memo + i, output + i);
+    }
+  }
+  /// \param minus_step_kernel  M_i = -(eta/n) |x_i|^2; -eta |x_i|^2 for one sample
+  template <class Phi, class R>
+  static SHARPSWEEP_INLINE void descend(const Phi& phi, const Extent& extent,
+                                        const R* minus_step_kernel, R, const R* error, R* z,
+                                        R* memo) {
+    const std::size_t n = kSamples > 0 ? kSamples : extent.samples;
+    for (std::size_t i = 0; i < n; ++i) {
+      const R pull = mul(minus_step_kernel[i], error[i]);
+      for (std::size_t j = 0; j < extent.neurons; ++j) {
+        const std::size_t at = j * n + i;
+        z[at] = fmadd(pull, phi.slope(z[at], memo + at), z[at]);
+      }
+    }
+  }
+  template <class Phi, class R>
+  static SHARPSWEEP_INLINE R slope_squares(const Phi& phi, const Extent& extent, const R* weight,
+                                           const R* z, const R* memo) {
+    return weighted_squares(phi, extent, weight, z, memo);
+  }
+};
+
+/// z-space with any inputs: z_kj += sum_i M_ki e_i phi'(z_ij).
+/// \tparam kSamples_  n, or 0 where only extent knows it
+template <int kSamples_>
+struct Dense {
+  static constexpr int kSamples = kSamples_, kNeurons = 0;
+  template <class Phi, class R>
+  static SHARPSWEEP_INLINE void respond(const Phi& phi, const Extent& extent, const R*, const R* z,
+                                        R* memo, R* output) {
+    if constexpr (kSamples > 0) {
+      add_up<kSamples>(phi, kSamples, extent.neurons, z, memo, output);
+    } else {
+      const std::size_t n = extent.samples;
+      for (std::size_t i = 0; i < n; ++i) output[i] = R(0);
+      for (std::size_t j = 0; j < extent.neurons; ++j) {
+        for (std::size_t i = 0; i < n; ++i) {
+          const std::size_t at = j * n + i;
+          output[i] = phi.add_value(z[at], output[i], memo + at);
+        }
+      }
+    }
+  }
+  /// \param minus_step_kernel  M = -(eta/n) K; -eta K for one sample
+  template <class Phi, class R>
+  static SHARPSWEEP_INLINE void descend(const Phi& phi, const Extent& extent,
+                                        const R* minus_step_kernel, R, const R* error, R* z,
+                                        R* memo) {
+    const std::size_t n = kSamples > 0 ? kSamples : extent.samples;
+    R pull[kSamples > 0 ? kSamples : kMaxSamples];
+    for (std::size_t j = 0; j < extent.neurons; ++j, z += n, memo += n) {
+      SHARPSWEEP_UNROLL
+      for (std::size_t i = 0; i < n; ++i) pull[i] = mul(error[i], phi.slope(z[i], memo + i));
+      SHARPSWEEP_UNROLL
+      for (std::size_t k = 0; k < n; ++k) {
+        // Summed before it is added: the change is small against z, which then rounds once.
+        const R* row = minus_step_kernel + k * n;
+        R change = mul(row[0], pull[0]);
+        SHARPSWEEP_UNROLL
+        for (std::size_t i = 1; i < n; ++i) change = fmadd(row[i], pull[i], change);
+        z[k] = add(z[k], change);
+      }
+    }
+  }
+  template <class Phi, class R>
+  static SHARPSWEEP_INLINE R slope_squares(const Phi& phi, const Extent& extent, const R* weight,
+                                           const R* z, const R* memo) {
+    return weighted_squares(phi, extent, weight, z, memo);
+  }
+};
+
+/// Parameter space: theta_j -= (eta/n) sum_i e_i phi'(z_ij) x_i.
+struct Parameters {
+  static constexpr int kSamples = 0, kNeurons = 0;
+  /// \param x  inputs [sample][input] \param theta  what is trained
+  /// \param memo  phi'(z_ij), [neuron][sample]
+  template <class Phi, class R>
+  static SHARPSWEEP_INLINE void respond(const Phi& phi, const Extent& extent, const R* x,
+                                        const R* theta, R* memo, R* output) {
+    for (std::size_t i = 0; i < extent.samples; ++i) output[i] = R(0);
+    for (std::size_t j = 0; j < extent.neurons; ++j, theta += extent.inputs) {
+      for (std::size_t i = 0; i < extent.samples; ++i, ++memo) {
+        const R* row = x + i * extent.inputs;
+        R z = mul(theta[0], row[0]);
+        for (std::size_t k = 1; k < extent.inputs; ++k) z = fmadd(theta[k], row[k], z);
+        R remembered;
+        output[i] = phi.add_value(z, output[i], &remembered);
+        *memo = phi.slope(z, &remembered);
+      }
+    }
+  }
+  /// \param minus_step  -eta/n; -eta for one sample
+  template <class Phi, class R>
+  static SHARPSWEEP_INLINE void descend(const Phi&, const Extent& extent, const R* x, R minus_step,
+                                        const R* error, R* theta, R* memo) {
+    const std::size_t n = extent.samples, d = extent.inputs;
+    for (std::size_t j = 0; j < extent.neurons; ++j, theta += d, memo += n) {
+      for (std::size_t i = 0; i < n; ++i) memo[i] = mul(mul(minus_step, error[i]), memo[i]);
+      for (std::size_t k = 0; k < d; ++k) {
+        R change = mul(memo[0], x[k]);
+        for (std::size_t i = 1; i < n; ++i) change = fmadd(memo[i], x[i * d + k], change);
+        theta[k] = add(theta[k], change);
+      }
+    }
+  }
+  template <class Phi, class R>
+  static SHARPSWEEP_INLINE R slope_squares(const Phi&, const Extent& extent, const R* weight,
+                                           const R*, const R* memo) {
+    R sum(0);
+    for (std::size_t i = 0; i < extent.samples; ++i) {
+      R squares(0);
+      for (std::size_t j = 0; j < extent.neurons; ++j) {
+        const R slope = memo[j * extent.samples + i];
+        squares = fmadd(slope, slope, squares);
+      }
+      sum = fmadd(weight[i], squares, sum);
+    }
+    return sum;
+  }
+};
 
 /// y + sigma xi
 template <class R>
@@ -187,45 +251,49 @@ SHARPSWEEP_INLINE R noisy_label(R label, R sigma, R noise) {
 // Where the noise lies (numerics/streams.hpp): the coordinate of a counter is the sample, so that
 // more samples leave the noise of the old ones as it was; the position in a stream is the step.
 
-/// Coordinate of the draws of samples: beyond every sample's own.
-inline constexpr std::uint32_t kDrawCoordinate = 0xffffffffu;
+inline constexpr std::uint64_t kSignsPerWord = 32, kSignsPerBlock = 128;
 
-inline constexpr std::uint64_t kSignsPerWord = 32;
-
-/// The signs of steps 32 w .. 32 w + 31 of one sample, step 32 w + b in bit b: word w % 4 of block
-/// w / 4. \param stream  the stream of label noise
-SHARPSWEEP_INLINE std::uint32_t sign_word(std::uint64_t key, Stream stream, std::uint32_t seed,
-                                          std::uint32_t sample, std::uint64_t w) {
-  return stream_block(key, w / 4, sample, stream_word(stream, seed)).word[w % 4];
+/// Four words of signs, of steps 128 b .. 128 b + 127 of one sample: 32 steps a word, from its top
+/// bit down.
+SHARPSWEEP_INLINE PhiloxBlock sign_block(std::uint64_t key, std::uint32_t seed,
+                                         std::uint32_t sample, std::uint64_t b) {
+  return stream_block(key, b, sample, stream_word(Stream::label, seed));
 }
 
-/// The noise +1 (bit clear) or -1 (bit set) of one step, from the word that holds it.
-SHARPSWEEP_INLINE float sign_noise(std::uint32_t word, std::uint64_t step) {
-  return as_float((word >> (step % kSignsPerWord)) << 31 | 0x3f800000u);
+/// The noise of one step: +1 (bit clear) or -1 (bit set).
+SHARPSWEEP_INLINE float sign_noise(std::uint64_t key, std::uint32_t seed, std::uint32_t sample,
+                                   std::uint64_t step) {
+  const PhiloxBlock block = sign_block(key, seed, sample, step / kSignsPerBlock);
+  const std::uint32_t word = block.word[step % kSignsPerBlock / kSignsPerWord];
+  return as_float((word << (step % kSignsPerWord) & 0x80000000u) | 0x3f800000u);
 }
-SHARPSWEEP_INLINE float sign_noise(std::uint64_t key, Stream stream, std::uint32_t seed,
-                                   std::uint32_t sample, std::uint64_t step) {
-  return sign_noise(sign_word(key, stream, seed, sample, step / kSignsPerWord), step);
+
+/// Standard normal numbers 4 b .. 4 b + 3 of a coordinate.
+SHARPSWEEP_INLINE void normal_block(std::uint64_t key, Stream stream, std::uint32_t seed,
+                                    std::uint32_t coordinate, std::uint64_t b, float normal[4]) {
+  const PhiloxBlock block = stream_block(key, b, coordinate, stream_word(stream, seed));
+  normal_pair<float, std::uint32_t>(block.word[0], block.word[1], normal[0], normal[1]);
+  normal_pair<float, std::uint32_t>(block.word[2], block.word[3], normal[2], normal[3]);
 }
 
 /// Standard normal number `number` of a coordinate. Label noise: coordinate is the sample, number
 /// the step. A Gaussian start: coordinate is the neuron, number the input; theta = scale * normal.
 SHARPSWEEP_INLINE float normal_number(std::uint64_t key, Stream stream, std::uint32_t seed,
                                       std::uint32_t coordinate, std::uint64_t number) {
-  const PhiloxBlock block = stream_block(key, number / 4, coordinate, stream_word(stream, seed));
-  float normal[2];
-  const std::uint64_t pair = number % 4 / 2;
-  normal_pair<float, std::uint32_t>(block.word[2 * pair], block.word[2 * pair + 1], normal[0],
-                                    normal[1]);
-  return normal[number % 2];
+  float normal[4];
+  normal_block(key, stream, seed, coordinate, number / 4, normal);
+  return normal[number % 4];
 }
 
-/// The sample that a step of one sample draws: floor(n w / 2^32) of word w number `step`. No
-/// sample's probability is off by more than 2^-32.
-SHARPSWEEP_INLINE std::uint32_t drawn_sample(std::uint64_t key, Stream stream, std::uint32_t seed,
-                                             std::uint64_t step, std::uint32_t samples) {
-  const PhiloxBlock block = stream_block(key, step / 4, kDrawCoordinate, stream_word(stream, seed));
-  return static_cast<std::uint32_t>((std::uint64_t{block.word[step % 4]} * samples) >> 32);
+/// The samples that steps 4 b .. 4 b + 3 draw: floor(n w / 2^32) of each word w. No sample's
+/// probability is off by more than 2^-32.
+SHARPSWEEP_INLINE PhiloxBlock drawn_samples(std::uint64_t key, std::uint32_t seed, std::uint64_t b,
+                                            std::uint32_t samples) {
+  PhiloxBlock block = stream_block(key, b, 0, stream_word(Stream::drawn, seed));
+  for (std::uint32_t& word : block.word) {
+    word = static_cast<std::uint32_t>((std::uint64_t{word} * samples) >> 32);
+  }
+  return block;
 }
 
 // Order parameters of a final state, read in double from any array of preactivations.

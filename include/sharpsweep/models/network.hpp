@@ -83,7 +83,7 @@ private:
 /// What networks must have in common to be trained side by side: sizes and choices, whose meaning
 /// is the model's own.
 struct Shape {
-  std::array<std::int32_t, 8> word{};
+  std::int32_t word[8] = {}; // std::array cannot be read on a device
   auto operator<=>(const Shape&) const = default;
 };
 

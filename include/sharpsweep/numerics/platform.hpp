@@ -14,10 +14,13 @@
 #error "sharpsweep promises the same bits everywhere: build it without --use_fast_math or -ftz"
 #endif
 
+// SHARPSWEEP_NOINLINE is for large templates over a value type that are called from many places.
 #ifdef __CUDACC__
 #define SHARPSWEEP_INLINE __host__ __device__ __forceinline__
+#define SHARPSWEEP_NOINLINE __host__ __device__ __noinline__
 #else
 #define SHARPSWEEP_INLINE inline __attribute__((always_inline))
+#define SHARPSWEEP_NOINLINE __attribute__((noinline))
 #endif
 
 /// Unrolls the loop that follows; trip counts are template constants of at most 16. Host code of a

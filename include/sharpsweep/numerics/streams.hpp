@@ -27,6 +27,7 @@ enum class Stream : std::uint32_t {
   bootstrap = 2, ///< words that resample seeds; the seed field holds the replicate
   label = 3,     ///< label noise: the coordinate is the sample, the position the step
   drawn = 4,     ///< which sample a step of one sample draws: the position is the step
+  inputs = 5,    ///< a Gaussian data set: the coordinate is the sample, the seed the data set's
 };
 
 inline constexpr std::uint32_t kSeedLimit = 1u << 28; ///< seed numbers lie below this

@@ -76,7 +76,7 @@ inline double sharpness(const Problem& problem, const State& z, double step_size
   }
   Matrix factor;
   if (!stability_factor(a, step_size, factor)) return kInfinity;
-  for (std::size_t i = 0; i < a.rows(); ++i) sum += 2 * portable::log(factor(i, i));
+  for (std::size_t i = 0; i < a.rows(); ++i) sum += 2 * elementary::log(factor(i, i));
   return -2 / step_size * sum;
 }
 
@@ -302,6 +302,42 @@ inline std::vector<double> relaxation_rates(const Problem& problem, double step_
       dense::symmetric_eigenvalues(dense::congruent(stability_form(problem, step_size), factor));
   for (double& rate : rates) rate *= 2;
   return rates;
+}
+
+/// The spread at time S, averaged over starts: those of neurons replicated but for small
+/// differences of the preactivations of standard deviation s each, brought onto M (derived here).
+/// Differences between neurons, which the retraction leaves alone to first order, change by E =
+/// exp(-2 K Q S), so that the spread is s^2 (1 - 1/m) |E|^2 / |z*|^2. NaN where that is no longer
+/// small (beyond 0.1), and without a replicated state.
+inline double linear_spread(const Problem& problem, double step_size, double s, double duration) {
+  const std::size_t n = problem.samples();
+  const auto product = [n](const Matrix& a, const Matrix& b) {
+    Matrix c(n, n);
+    for (std::size_t i = 0; i < n; ++i) {
+      for (std::size_t j = 0; j < n; ++j) {
+        for (std::size_t k = 0; k < n; ++k) c(i, j) += a(i, k) * b(k, j);
+      }
+    }
+    return c;
+  };
+  Matrix exponent = product(problem.kernel, stability_form(problem, step_size)), e(n, n);
+  for (double& entry : exponent.entries()) entry *= -2 * duration;
+  double size = dense::dot(exponent.entries(), exponent.entries());
+  if (!is_finite(size)) return kNone;
+  int doublings = 0; // e^X = (e^(X/2))^2, until a short series does
+  for (; size > 0.01; size /= 4) ++doublings;
+  for (double& entry : exponent.entries()) entry *= times_power_of_two(1.0, -1.0 * doublings);
+  constexpr int kTerms = 12;          // 0.1^13 / 13! is nothing
+  for (int k = kTerms; k >= 0; --k) { // nested: 1 + X (1 + X/2 (1 + ...))
+    if (k < kTerms) e = product(exponent, e);
+    for (double& entry : e.entries()) entry /= k < kTerms ? k + 1 : 1;
+    for (std::size_t i = 0; i < n; ++i) e(i, i) += 1;
+  }
+  for (; doublings > 0; --doublings) e = product(e, e);
+  const std::vector<double> z = replicated_preactivations(problem);
+  const double spread = s * s * (1 - 1 / static_cast<double>(problem.neurons)) *
+                        dense::dot(e.entries(), e.entries()) / dense::dot(z, z);
+  return spread <= 0.1 ? spread : kNone;
 }
 
 /// The number of growing modes of the replicated state, whatever the pace of K (Sylvester): m-1
