@@ -83,8 +83,7 @@ void take_parts(const Sweep& sweep, Results& results, const std::string& folder,
 Dataset result_file(const Sweep& sweep, const Results& results, const Origin& origin,
                     const std::atomic<bool>& stop) {
   Dataset file = phase_diagram(sweep, results, stop);
-  add_attributes(sweep, "Phase diagram of stochastic SAM on diagonal linear networks", origin,
-                 file);
+  add_attributes(sweep, std::string(model_named(sweep.model).title), origin, file);
   file.attributes.emplace_back("digest", digest(file));
   const bool all = missing_sentence(sweep, results.done).empty();
   add_units(sweep, results, results.done, all ? Networks::left_out : Networks::kept, stop, file);
@@ -108,7 +107,6 @@ Dataset shard_file(const Sweep& sweep, const Results& results, const Coverage& b
 }
 
 std::string missing_sentence(const Sweep& sweep, const Coverage& done) {
-  const std::size_t targets = sweep.target.size();
   std::uint64_t missing = 0, all = 0;
   std::string first;
   for (std::uint32_t block = 0; block < seed_blocks(sweep); ++block) {
@@ -117,16 +115,13 @@ std::string missing_sentence(const Sweep& sweep, const Coverage& done) {
       all += seeds;
       missing += seeds - done.at(block, cell);
       if (!first.empty() || done.at(block, cell) == seeds) continue;
-      const Configuration c = sweep.configuration(cell / targets);
-      first = "depth " + std::to_string(c.depth) + ", init " + format_init(c.init) +
-              ", step_size " + format_number(c.step_size) + ", eta " + format_number(c.eta) +
-              ", target " + format_number(sweep.target[cell % targets]) + ", seed " +
+      first = sweep.describe(cell) + ", seed " +
               std::to_string(first_seed_of_block(sweep, block) + done.at(block, cell));
     }
   }
   if (missing == 0) return "";
   return std::to_string(missing) + " of " + std::to_string(all) +
-         " coordinates of networks are missing, the first at " + first;
+         (sweep.coupled ? "" : " coordinates of") + " networks are missing, the first at " + first;
 }
 
 } // namespace sharpsweep

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <memory>
 #include <sstream>
 
@@ -154,15 +155,19 @@ struct SweepArguments {
 
 void add_sweep_arguments(CLI::App& command, SweepArguments& arguments) {
   command.add_option("SWEEP", arguments.file, "the sweep file: key = value lines")->required();
-  for (const Key& key : keys_of("ssam")) {
-    const std::string name(key.name);
-    command
-        .add_option_function<std::string>(
-            "--" + name,
-            [&arguments, name](const std::string& text) { arguments.given[name] = text; },
-            std::string(key.help) + " [" + std::string(key.fallback) + "]")
-        ->type_name(std::string(key.values))
-        ->group(kKeyGroup);
+  std::set<std::string_view> seen;
+  for (const ModelInfo& model : models()) {
+    for (const Key& key : model.keys) {
+      if (!seen.insert(key.name).second) continue;
+      const std::string name(key.name);
+      command
+          .add_option_function<std::string>(
+              "--" + name,
+              [&arguments, name](const std::string& text) { arguments.given[name] = text; },
+              std::string(key.help) + " [" + std::string(key.fallback) + "]")
+          ->type_name(std::string(key.values))
+          ->group(model.make ? "" : kKeyGroup); // help has ssam's; 'models' lists the others'
+    }
   }
   command.footer(kAxisHelp);
 }
@@ -382,7 +387,7 @@ private:
   void add_models() {
     CLI::App* command = app_.add_subcommand(
         "models", "the models, their keys with defaults and units, their outputs");
-    command->add_option("NAME", model_, "the model to list: ssam");
+    command->add_option("NAME", model_, "the model to list");
     command->callback([this] { command_ = [model = model_] { return models_command(model); }; });
   }
 

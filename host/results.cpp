@@ -12,42 +12,35 @@
 namespace sharpsweep {
 namespace {
 
-std::size_t deepest(const Sweep& sweep) {
-  return static_cast<std::size_t>(*std::max_element(sweep.depth.begin(), sweep.depth.end()));
-}
-
-/// The place of each number of `from` in `into`, by its bits.
-template <class T>
-std::vector<std::size_t> places(const std::vector<T>& from, const std::vector<T>& into) {
-  std::unordered_map<std::uint64_t, std::size_t> index;
-  const auto name = [](T value) { return as_bits(static_cast<double>(value)); };
-  for (std::size_t i = 0; i < into.size(); ++i) index.emplace(name(into[i]), i);
+/// The place of each value of axis `from` in axis `into`: of words by the word.
+std::vector<std::size_t> places(const Axis& from, const Axis& into) {
+  std::unordered_map<std::string, std::size_t> index;
+  const auto name = [](const Axis& axis, std::size_t i) {
+    return axis.words.empty() ? format_number(axis.values[i]) : axis.words[i];
+  };
+  for (std::size_t i = 0; i < into.values.size(); ++i) index.emplace(name(into, i), i);
   std::vector<std::size_t> list;
-  for (const T value : from) {
-    const auto found = index.find(name(value));
-    list.push_back(found == index.end() ? Placement::kNowhere : found->second);
-  }
-  return list;
-}
-
-std::vector<std::size_t> places(const std::vector<ssam::Init>& from,
-                                const std::vector<ssam::Init>& into) {
-  std::map<std::string, std::size_t> index;
-  for (std::size_t i = 0; i < into.size(); ++i) index.emplace(format_init(into[i]), i);
-  std::vector<std::size_t> list;
-  for (const ssam::Init& init : from) {
-    const auto found = index.find(format_init(init));
+  for (std::size_t i = 0; i < from.values.size(); ++i) {
+    const auto found = index.find(name(from, i));
     list.push_back(found == index.end() ? Placement::kNowhere : found->second);
   }
   return list;
 }
 
 /// The first value of `old` that `now` lacks, as text; empty when it has all.
-template <class T, class Format>
-std::string lacking(const std::vector<T>& old, const std::vector<T>& now, Format format) {
+std::string lacking(const Axis& old, const Axis& now) {
   const std::vector<std::size_t> list = places(old, now);
   const auto missing = std::find(list.begin(), list.end(), Placement::kNowhere);
-  return missing == list.end() ? "" : format(old[static_cast<std::size_t>(missing - list.begin())]);
+  if (missing == list.end()) return "";
+  const auto i = static_cast<std::size_t>(missing - list.begin());
+  return old.words.empty() ? format_number(old.values[i]) : old.words[i];
+}
+
+const Axis* axis_named(const std::vector<Axis>& axes, std::string_view name) {
+  for (const Axis& axis : axes) {
+    if (axis.name == name) return &axis;
+  }
+  return nullptr;
 }
 
 std::string joined(const std::vector<std::string>& items) {
@@ -63,46 +56,44 @@ auto at(List& list, std::size_t i) {
 
 } // namespace
 
-Placement::Placement(const Sweep& from, const Sweep& into)
-    : depth_(places(from.depth, into.depth)), init_(places(from.init, into.init)),
-      step_size_(places(from.step_size, into.step_size)), eta_(places(from.eta, into.eta)),
-      target_(places(from.target, into.target)), into_init_(into.init.size()),
-      into_step_size_(into.step_size.size()), into_eta_(into.eta.size()) {}
+Placement::Placement(const Sweep& from, const Sweep& into) {
+  const std::vector<Axis> ours = from.axes(), theirs = into.axes();
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    axes_.push_back(places(ours[i], theirs[i]));
+    into_extents_.push_back(theirs[i].values.size());
+  }
+  target_ = {0};
+  if (from.coupled) return;
+  target_ = std::move(axes_.back()); // the axis within a network
+  axes_.pop_back();
+}
 
 std::size_t Placement::configuration(std::size_t index) const {
-  const auto take = [&index](const std::vector<std::size_t>& axis) {
-    const std::size_t place = axis[index % axis.size()];
-    index /= axis.size();
-    return place;
-  };
-  const std::size_t eta = take(eta_), step_size = take(step_size_), init = take(init_);
-  const std::size_t depth = depth_[index];
-  if (eta == kNowhere || step_size == kNowhere || init == kNowhere || depth == kNowhere) {
-    return kNowhere;
+  std::size_t result = 0, stride = 1;
+  for (std::size_t i = axes_.size(); i-- > 0;) {
+    const std::size_t place = axes_[i][index % axes_[i].size()];
+    if (place == kNowhere) return kNowhere;
+    index /= axes_[i].size();
+    result += place * stride;
+    stride *= into_extents_[i];
   }
-  return ((depth * into_init_ + init) * into_step_size_ + step_size) * into_eta_ + eta;
+  return result;
 }
 
 std::string obstacle(const Sweep& old, const Sweep& now, const std::string& name) {
   if (old.model != now.model) {
     return "model: '" + name + "' was made with " + old.model + ", this sweep has " + now.model;
   }
-  const auto number = [](auto value) { return format_number(static_cast<double>(value)); };
   const auto integer = [](auto value) { return std::to_string(value); };
-  const bool coupled = now.projection_radius > 0;
+  const bool projected = now.projection_radius > 0;
+  const std::vector<Axis> old_axes = old.axes(), axes = now.axes();
   for (const Key& key : keys_of(now.model)) {
+    const std::string key_name(key.name);
+    const Axis *before = axis_named(old_axes, key.name), *after = axis_named(axes, key.name);
     std::string lost;
-    if (key.name == "depth") {
-      lost = lacking(old.depth, now.depth, integer);
-    } else if (key.name == "init") {
-      lost = lacking(old.init, now.init, format_init);
-    } else if (key.name == "step_size") {
-      lost = lacking(old.step_size, now.step_size, number);
-    } else if (key.name == "eta") {
-      lost = lacking(old.eta, now.eta, number);
-    } else if (key.name == "target") {
-      lost = lacking(old.target, now.target, number);
-      if (coupled && lost.empty() && old.target != now.target) {
+    if (before && after) {
+      lost = lacking(*before, *after);
+      if (projected && lost.empty() && key.name == "target" && before->values != after->values) {
         return "target: the networks of '" + name + "' have " + std::to_string(old.target.size()) +
                " coordinates, these " + std::to_string(now.target.size()) +
                "; with a projection that makes them other networks";
@@ -112,17 +103,15 @@ std::string obstacle(const Sweep& old, const Sweep& now, const std::string& name
     } else if (key.name == "seeds") {
       const std::uint64_t end = std::uint64_t{old.first_seed} + old.seeds;
       if (end > std::uint64_t{now.first_seed} + now.seeds) lost = "seed " + integer(end - 1);
-    } else {
-      const std::string name_of_key(key.name);
-      const std::string before = joined(old.settings.at(name_of_key));
-      const std::string after = joined(now.settings.at(name_of_key));
-      if (before != after) {
-        return name_of_key + ": '" + name + "' was made with " + before + ", this sweep has " +
-               after + "; only seeds and axis values can be added";
-      }
+    } else if (const std::string was = joined(old.settings.at(key_name)),
+               is = joined(now.settings.at(key_name));
+               was != is) {
+      return key_name + ": '" + name + "' was made with " + (was.empty() ? "nothing" : was) +
+             ", this sweep has " + (is.empty() ? "nothing" : is) +
+             "; only seeds and axis values can be added";
     }
     if (!lost.empty()) {
-      return std::string(key.name) + ": '" + name + "' has " + lost +
+      return key_name + ": '" + name + "' has " + lost +
              ", which this sweep leaves out; values can only be added";
     }
   }
@@ -139,12 +128,16 @@ bool fits(const Sweep& into, const WorkUnit& unit) {
 }
 
 Results::Results(const Sweep& sweep)
-    : cells(sweep.cells()), blocks(seed_blocks(sweep)), done(sweep) {
+    : cells(sweep.cells()), blocks(seed_blocks(sweep)), state(cells * blocks, sweep.outcome_size()),
+      path(cells * blocks * sweep.record, sweep.outcome_size()), done(sweep) {
   constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-  state.resize(cells * blocks);
-  path.resize(cells * blocks * sweep.record);
-  if (sweep.save != Save::mean) seed_value.resize(kOrderParameters * cells * sweep.seeds, kMissing);
-  if (sweep.save == Save::weights) weight.resize(cells * sweep.seeds * deepest(sweep), kMissing);
+  const std::size_t networks = cells * sweep.seeds;
+  if (sweep.save != Save::mean) seed_value.resize(state.parameters * networks, kMissing);
+  if (sweep.save == Save::weights) weight.resize(networks * sweep.most_weights(), kMissing);
+}
+
+std::size_t weights_of_unit(const Sweep& sweep, const WorkUnit& unit) {
+  return sweep.coupled ? sweep.most_weights() : sweep.weights(unit.first_configuration);
 }
 
 void Results::take(const Sweep& sweep, const Sweep& from, const Placement& place,
@@ -152,31 +145,34 @@ void Results::take(const Sweep& sweep, const Sweep& from, const Placement& place
   if (!fits(sweep, unit)) return;
   const std::uint32_t block = seed_block_of(sweep, unit.first_seed);
   const std::size_t targets = place.targets(), unit_cells = unit.configurations * targets;
-  const auto depth = static_cast<std::size_t>(from.configuration(unit.first_configuration).depth);
-  const std::size_t layers = deepest(sweep), first_seed = unit.first_seed - sweep.first_seed;
+  const bool keeps_weights = sweep.save == Save::weights;
+  const std::size_t width = keeps_weights ? weights_of_unit(from, unit) : 0;
+  const std::size_t most = keeps_weights ? sweep.most_weights() : 0;
+  const std::size_t parameters = state.parameters, networks = cells * sweep.seeds;
+  const std::size_t first_seed = unit.first_seed - sweep.first_seed;
   for (std::size_t i = 0; i < unit.configurations; ++i) {
     const std::size_t configuration = place.configuration(unit.first_configuration + i);
     if (configuration == Placement::kNowhere) continue;
     for (std::size_t t = 0; t < targets; ++t) {
       if (place.target(t) == Placement::kNowhere) continue;
-      const std::size_t cell = configuration * sweep.target.size() + place.target(t);
+      const std::size_t cell = configuration * sweep.cells_per_network() + place.target(t);
       if (done.at(block, cell) >= unit.seeds) continue;
       done.at(block, cell) = static_cast<std::uint8_t>(unit.seeds);
-      state[block * cells + cell] = result.cells[i * targets + t];
+      state.copy(block * cells + cell, result.cells, i * targets + t);
       for (std::size_t time = 0; time < sweep.record; ++time) {
-        path[(block * sweep.record + time) * cells + cell] =
-            result.path[time * unit_cells + i * targets + t];
+        path.copy((block * sweep.record + time) * cells + cell, result.path,
+                  time * unit_cells + i * targets + t);
       }
       if (sweep.save == Save::mean) continue;
       for (std::size_t s = 0; s < unit.seeds; ++s) {
         const std::size_t source = (i * unit.seeds + s) * targets + t;
         const std::size_t network = cell * sweep.seeds + first_seed + s;
-        const Outcome& outcome = result.outcomes[source];
-        for (std::size_t x = 0; x < kOrderParameters && outcome.finished; ++x) {
-          seed_value[x * cells * sweep.seeds + network] = outcome.value[x];
+        for (std::size_t x = 0; x < parameters; ++x) {
+          seed_value[x * networks + network] = result.outcomes[source * parameters + x];
         }
-        if (sweep.save == Save::weights) {
-          std::copy_n(at(result.weights, source * depth), depth, at(weight, network * layers));
+        if (keeps_weights) {
+          std::copy_n(at(result.weights, source * width), std::min(width, most),
+                      at(weight, network * most));
         }
       }
     }
@@ -187,33 +183,36 @@ UnitResult Results::extract(const Sweep& sweep, const Sweep& from, const Placeme
                             const WorkUnit& unit, std::uint32_t seeds, bool networks) const {
   const std::uint32_t block = seed_block_of(sweep, unit.first_seed);
   const std::size_t targets = place.targets(), unit_cells = unit.configurations * targets;
-  const auto depth = static_cast<std::size_t>(from.configuration(unit.first_configuration).depth);
-  const std::size_t layers = deepest(sweep), first_seed = unit.first_seed - sweep.first_seed;
+  const bool keeps_values = networks && sweep.save != Save::mean;
+  const bool keeps_weights = networks && sweep.save == Save::weights;
+  const std::size_t width = keeps_weights ? weights_of_unit(from, unit) : 0;
+  const std::size_t most = keeps_weights ? sweep.most_weights() : 0;
+  const std::size_t parameters = state.parameters, all = cells * sweep.seeds;
+  const std::size_t first_seed = unit.first_seed - sweep.first_seed;
   UnitResult result;
-  result.cells.resize(unit_cells);
-  result.path.resize(sweep.record * unit_cells);
-  if (networks && sweep.save != Save::mean) result.outcomes.resize(unit_cells * seeds);
-  if (networks && sweep.save == Save::weights) result.weights.resize(unit_cells * seeds * depth);
+  result.cells = CellStates(unit_cells, parameters);
+  result.path = CellStates(sweep.record * unit_cells, parameters);
+  if (keeps_values) result.outcomes.resize(unit_cells * seeds * parameters);
+  if (keeps_weights) result.weights.resize(unit_cells * seeds * width);
   for (std::size_t i = 0; i < unit.configurations; ++i) {
     const std::size_t configuration = place.configuration(unit.first_configuration + i);
     for (std::size_t t = 0; t < targets; ++t) {
-      const std::size_t cell = configuration * sweep.target.size() + place.target(t);
-      result.cells[i * targets + t] = state[block * cells + cell];
+      const std::size_t cell = configuration * sweep.cells_per_network() + place.target(t);
+      result.cells.copy(i * targets + t, state, block * cells + cell);
       for (std::size_t time = 0; time < sweep.record; ++time) {
-        result.path[time * unit_cells + i * targets + t] =
-            path[(block * sweep.record + time) * cells + cell];
+        result.path.copy(time * unit_cells + i * targets + t, path,
+                         (block * sweep.record + time) * cells + cell);
       }
-      if (!networks || sweep.save == Save::mean) continue;
+      if (!keeps_values) continue;
       for (std::size_t s = 0; s < seeds; ++s) {
         const std::size_t network = cell * sweep.seeds + first_seed + s;
         const std::size_t source = (i * seeds + s) * targets + t;
-        Outcome& outcome = result.outcomes[source];
-        outcome.finished = true; // of one that diverged, all values are NaN
-        for (std::size_t x = 0; x < kOrderParameters; ++x) {
-          outcome.value[x] = seed_value[x * cells * sweep.seeds + network];
+        for (std::size_t x = 0; x < parameters; ++x) {
+          result.outcomes[source * parameters + x] = seed_value[x * all + network];
         }
-        if (sweep.save == Save::weights) {
-          std::copy_n(at(weight, network * layers), depth, at(result.weights, source * depth));
+        if (keeps_weights) {
+          std::copy_n(at(weight, network * most), std::min(width, most),
+                      at(result.weights, source * width));
         }
       }
     }
@@ -224,7 +223,7 @@ UnitResult Results::extract(const Sweep& sweep, const Sweep& from, const Placeme
 bool Results::has(const Sweep& sweep, const Placement& place, const WorkUnit& unit) const {
   // A unit is taken as a whole: its first cell stands for all.
   const std::size_t cell =
-      place.configuration(unit.first_configuration) * sweep.target.size() + place.target(0);
+      place.configuration(unit.first_configuration) * sweep.cells_per_network() + place.target(0);
   return done.at(seed_block_of(sweep, unit.first_seed), cell) >= unit.seeds;
 }
 
@@ -237,7 +236,6 @@ bool Results::complete(const Sweep& sweep, std::size_t cell) const {
 
 void complete_networks(const Sweep& sweep, const WorkUnit& unit, const UnitResult& earlier,
                        UnitResult& result) {
-  const auto depth = static_cast<std::size_t>(sweep.configuration(unit.first_configuration).depth);
   const auto interleave = [&](const auto& first, auto& second, std::size_t width) {
     std::decay_t<decltype(second)> both;
     const std::size_t a = unit.earlier_seeds * width, b = unit.trained_seeds() * width;
@@ -247,25 +245,29 @@ void complete_networks(const Sweep& sweep, const WorkUnit& unit, const UnitResul
     }
     second = std::move(both);
   };
-  if (sweep.save != Save::mean) interleave(earlier.outcomes, result.outcomes, sweep.target.size());
+  const std::size_t targets = sweep.cells_per_network();
+  if (sweep.save != Save::mean) {
+    interleave(earlier.outcomes, result.outcomes, targets * sweep.outcome_size());
+  }
   if (sweep.save == Save::weights) {
-    interleave(earlier.weights, result.weights, sweep.target.size() * depth);
+    interleave(earlier.weights, result.weights, targets * weights_of_unit(sweep, unit));
   }
 }
 
 double result_memory(const Sweep& sweep) {
   const double cells =
-      static_cast<double>(sweep.configurations()) * static_cast<double>(sweep.target.size());
+      static_cast<double>(sweep.configurations()) * static_cast<double>(sweep.cells_per_network());
+  const auto parameters = static_cast<double>(sweep.outcome_size());
   const double states = static_cast<double>(seed_blocks(sweep)) * (1.0 + sweep.record);
   // The states themselves, and on their way to the file as units and twice as columns.
-  double bytes = cells * states * sizeof(CellState) * 4;
+  double bytes = cells * states * state_bytes(sweep.outcome_size()) * 4;
   bytes += cells * seed_blocks(sweep); // the coverage
-  bytes += cells * 8 * (3 * kOrderParameters + 5 + 2.0 * kOrderParameters * sweep.record);
-  if (sweep.save != Save::mean) bytes += 4 * cells * sweep.seeds * 8 * kOrderParameters;
+  bytes += cells * 8 * (3 * parameters + 5 + 2.0 * parameters * sweep.record);
+  if (sweep.save != Save::mean) bytes += 4 * cells * sweep.seeds * 8 * parameters;
   if (sweep.save == Save::weights) {
-    bytes += 4 * cells * sweep.seeds * 8 * static_cast<double>(deepest(sweep));
+    bytes += 4 * cells * sweep.seeds * 8 * static_cast<double>(sweep.most_weights());
   }
-  bytes += Bootstrap::memory(sweep.seeds);
+  if (!sweep.coupled) bytes += Bootstrap::memory(sweep.seeds);
   return bytes + static_cast<double>(count_work_units(sweep)) * sizeof(WorkUnit);
 }
 

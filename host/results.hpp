@@ -25,8 +25,9 @@ public:
   std::size_t targets() const { return target_.size(); }
 
 private:
-  std::vector<std::size_t> depth_, init_, step_size_, eta_, target_;
-  std::size_t into_init_, into_step_size_, into_eta_;
+  std::vector<std::vector<std::size_t>> axes_; ///< of configurations: the place of every value
+  std::vector<std::size_t> into_extents_;
+  std::vector<std::size_t> target_;
 };
 
 /// Why results of sweep `old` can't be taken over into sweep `now`: the first key in which they
@@ -40,10 +41,10 @@ struct Results {
 
   std::size_t cells = 0;
   std::uint32_t blocks = 0;
-  std::vector<CellState> state;   ///< [seed block][cell]
-  std::vector<CellState> path;    ///< [seed block][record time][cell]
-  std::vector<double> seed_value; ///< [order parameter][cell][seed] with save = seeds or weights
-  std::vector<double> weight;     ///< [cell][seed][layer], layers to the deepest; save = weights
+  CellStates state;               ///< [seed block][cell]
+  CellStates path;                ///< [seed block][record time][cell]
+  std::vector<double> seed_value; ///< [number of an outcome][cell][seed]; save = seeds or weights
+  std::vector<double> weight;     ///< [cell][seed][weight], to the most weights; save = weights
   Coverage done;
 
   /// Takes over what a unit of the sweep `from` holds, as far as it has a place here and is more
@@ -62,6 +63,9 @@ struct Results {
   bool complete(const Sweep& sweep, std::size_t cell) const;
 };
 
+/// Weights that a unit's results have for each cell and seed.
+std::size_t weights_of_unit(const Sweep& sweep, const WorkUnit& unit);
+
 /// Whether the results of a unit, which begin at its first seed, can stand in a sweep: they have to
 /// begin at the sweep's first seed of the block, because a block is reduced in ascending order.
 bool fits(const Sweep& into, const WorkUnit& unit);
@@ -74,7 +78,7 @@ void for_each_cell(const Sweep& into, const Placement& place, const WorkUnit& un
     const std::size_t configuration = place.configuration(unit.first_configuration + i);
     for (std::size_t t = 0; t < place.targets(); ++t) {
       if (configuration == Placement::kNowhere || place.target(t) == Placement::kNowhere) continue;
-      visit(block, configuration * into.target.size() + place.target(t));
+      visit(block, configuration * into.cells_per_network() + place.target(t));
     }
   }
 }

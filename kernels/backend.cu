@@ -6,6 +6,7 @@
 #include "host/device_queue.hpp"
 #include "kernels/batch.cuh"
 #include "kernels/device.cuh"
+#include "sharpsweep/models/ssam_outcome.hpp"
 
 namespace sharpsweep::cuda {
 namespace {
@@ -16,6 +17,8 @@ constexpr unsigned kStreams = 3;
 constexpr double kMemoryShare = 0.8;
 /// A batch of fewer lanes does not fill a large device even in bundles of eight.
 constexpr double kFillingLanes = 4e6;
+/// The same for coupled networks, of which one is a thread.
+constexpr double kFillingNetworks = 262144;
 /// Host memory that the results of one batch may take.
 constexpr double kBatchHostBytes = 1e9;
 /// The kernels are compiled for 8.0 (CMAKE_CUDA_ARCHITECTURES) and later ones.
@@ -55,6 +58,11 @@ public:
     return text;
   }
   double working_memory(const Sweep& sweep) const override {
+    if (sweep.coupled) {
+      const double networks = static_cast<double>(sweep.configurations()) * sweep.seeds;
+      const auto streams = static_cast<double>(devices_.size()) * kStreams;
+      return std::min(networks, streams * kFillingNetworks) * host_bytes_per_network(sweep);
+    }
     double one = 0;
     for (const int depth : sweep.depth) one = std::max(one, host_bytes(sweep, depth));
     const double unit = one * static_cast<double>(configurations_per_unit(sweep));
@@ -65,7 +73,8 @@ public:
 
   void train(const Sweep& sweep, std::span<const WorkUnit> units, const Sink& sink,
              Progress& progress, const Earlier& earlier) override {
-    const std::vector<Batch> batches = plan(sweep, units);
+    const std::vector<Batch> batches =
+        sweep.coupled ? plan_coupled(sweep, units) : plan(sweep, units);
     std::mutex mutex;
     const Sink deliver = [&](std::size_t unit, UnitResult&& result) {
       const std::lock_guard lock(mutex);
@@ -75,7 +84,8 @@ public:
                    [&](int device, std::size_t batch) {
                      check(cudaSetDevice(devices_[static_cast<std::size_t>(device)].id),
                            "be selected");
-                     train_batch(sweep, units, batches[batch], deliver, progress, earlier);
+                     const auto& train = sweep.coupled ? train_coupled_batch : train_batch;
+                     train(sweep, units, batches[batch], deliver, progress, earlier);
                    });
   }
 
@@ -101,10 +111,44 @@ private:
   static double host_bytes(const Sweep& sweep, int depth) {
     const auto targets = static_cast<double>(sweep.target.size());
     const double lanes = targets * std::min(sweep.seeds, kSeedBlock);
-    double bytes = 2 * targets * sizeof(CellState) * (1.0 + sweep.record);
-    if (sweep.save != Save::mean) bytes += 2 * lanes * sizeof(Outcome);
+    double bytes = 2 * targets * sizeof(ssam::CellState) * (1.0 + sweep.record);
+    if (sweep.save != Save::mean) bytes += 2 * lanes * sizeof(ssam::Outcome);
     if (sweep.save == Save::weights) bytes += 3 * lanes * sizeof(double) * depth;
     return bytes;
+  }
+
+  /// Bytes on the host per network of a coupled model.
+  static double host_bytes_per_network(const Sweep& sweep) {
+    return 8 * (2.0 * static_cast<double>(sweep.coupled_numbers) +
+                static_cast<double>(sweep.outcome_size()) * (1.0 + sweep.record));
+  }
+
+  /// Units of a coupled model: as many networks as fill a device, as far as memory allows, and few
+  /// enough that every stream of every device gets some.
+  std::vector<Batch> plan_coupled(const Sweep& sweep, std::span<const WorkUnit> units) const {
+    double all = 0;
+    for (const WorkUnit& unit : units) {
+      all += static_cast<double>(unit.configurations) * unit.trained_seeds();
+    }
+    const double share = std::ceil(all / (kStreams * static_cast<double>(devices_.size())));
+    const double scalar = sweep.precision == Precision::f32 ? sizeof(float) : sizeof(double);
+    const double memory = kMemoryShare * free_bytes_ / kStreams /
+                          (scalar * static_cast<double>(sweep.coupled_numbers));
+    const double most = std::min(
+        {kFillingNetworks, share, memory, kBatchHostBytes / host_bytes_per_network(sweep)});
+    std::vector<Batch> batches;
+    double networks = most; // of the last batch
+    for (std::size_t u = 0; u < units.size(); ++u) {
+      const double own = static_cast<double>(units[u].configurations) * units[u].trained_seeds();
+      if (networks + own > most) {
+        batches.push_back({u, 0, 0});
+        networks = 0;
+      }
+      ++batches.back().units;
+      batches.back().configurations += units[u].configurations;
+      networks += own;
+    }
+    return batches;
   }
 
   /// Units of one depth and seed block together, as many as fit into memory beside the other

@@ -14,9 +14,13 @@
 #include "kernels/device.cuh"
 #include "kernels/launch.hpp"
 #include "kernels/training.cuh"
+#include "sharpsweep/models/ssam_outcome.hpp"
 
 namespace sharpsweep::cuda {
 namespace {
+
+using ssam::CellState;
+using ssam::Outcome;
 
 /// A launch lasts about this long: launches cost microseconds, and an interruption waits for one.
 constexpr double kSliceSeconds = 0.05;
@@ -369,12 +373,11 @@ struct EarlierStates {
     path.resize(sweep.record);
     for (std::size_t u = batch.first_unit; u < batch.first_unit + batch.units; ++u) {
       const UnitResult unit = earlier(u);
-      cells.insert(cells.end(), unit.cells.begin(), unit.cells.end());
-      for (std::size_t time = 0; time < path.size(); ++time) {
-        const auto first =
-            unit.path.begin() + static_cast<std::ptrdiff_t>(time * unit.cells.size());
-        path[time].insert(path[time].end(), first,
-                          first + static_cast<std::ptrdiff_t>(unit.cells.size()));
+      for (std::size_t i = 0; i < unit.cells.size(); ++i) {
+        cells.push_back(ssam::cell_state(unit.cells, i));
+        for (std::size_t time = 0; time < path.size(); ++time) {
+          path[time].push_back(ssam::cell_state(unit.path, time * unit.cells.size() + i));
+        }
       }
     }
   }
@@ -407,13 +410,16 @@ void train_batch_as(const Sweep& sweep, std::span<const WorkUnit> units, const B
   for (std::size_t u = batch.first_unit; u < batch.first_unit + batch.units; ++u) {
     const std::size_t n = units[u].configurations, targets = sweep.target.size();
     UnitResult result;
-    result.cells = slice_of(cells, first * targets, n * targets);
-    for (const auto& time : path) {
-      const auto part = slice_of(time, first * targets, n * targets);
-      result.path.insert(result.path.end(), part.begin(), part.end());
+    result.cells = CellStates(n * targets, ssam::kOrderParameters);
+    result.path = CellStates(path.size() * n * targets, ssam::kOrderParameters);
+    for (std::size_t i = 0; i < n * targets; ++i) {
+      ssam::set_cell_state(result.cells, i, cells[first * targets + i]);
+      for (std::size_t time = 0; time < path.size(); ++time) {
+        ssam::set_cell_state(result.path, time * n * targets + i, path[time][first * targets + i]);
+      }
     }
     const std::size_t lanes = trainer.lanes();
-    result.outcomes = slice_of(outcomes, first * lanes, n * lanes);
+    result.outcomes = ssam::outcome_values(slice_of(outcomes, first * lanes, n * lanes));
     result.weights = slice_of(weights, first * lanes * depth, n * lanes * depth);
     deliver(u, std::move(result));
     first += n;

@@ -25,4 +25,8 @@ double device_bytes_per_configuration(const Sweep& sweep, int depth, std::uint32
 void train_batch(const Sweep& sweep, std::span<const WorkUnit> units, const Batch& batch,
                  const Sink& deliver, Progress& progress, const Earlier& earlier);
 
+/// The same for a coupled model.
+void train_coupled_batch(const Sweep& sweep, std::span<const WorkUnit> units, const Batch& batch,
+                         const Sink& deliver, Progress& progress, const Earlier& earlier);
+
 } // namespace sharpsweep::cuda

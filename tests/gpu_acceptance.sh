@@ -32,16 +32,23 @@ compile() { # SOURCE [FLAG...]
     { "$NVCC" "${FLAGS[@]}" "$@" -c "$ROOT/$source" -o "$object" &&
         echo "${FLAGS[*]} $*" >"$object.command"; } & jobs+=($!)
 }
-for source in tests/gpu/acceptance.cu kernels/{backend,batch,launch_f32,launch_f64}.cu \
-    host/sweep/{axis,keys,sweep,work_units}.cpp host/cpu/{backend,trainer,kernels_scalar}.cpp; do
+for source in tests/gpu/acceptance.cu \
+    kernels/{backend,batch,launch_f32,launch_f64,coupled_batch,coupled_f32,coupled_f64}.cu \
+    host/sweep/{axis,key_reader,keys,models,sweep,work_units}.cpp host/coupled/unit_networks.cpp \
+    host/analysis/max_margin.cpp \
+    host/cpu/{backend,coupled_scalar,trainer,kernels_scalar}.cpp; do
     compile "$source"
 done
 if [ "$(uname -m)" = x86_64 ]; then
     compile host/cpu/dispatch.cpp -DSHARPSWEEP_HAVE_X86_KERNELS
-    compile host/cpu/kernels_avx2.cpp "$AVX2"
-    compile host/cpu/kernels_avx512.cpp "$AVX512"
+    compile host/cpu/coupled.cpp -DSHARPSWEEP_HAVE_X86_KERNELS
+    for kernels in kernels coupled; do
+        compile host/cpu/${kernels}_avx2.cpp "$AVX2"
+        compile host/cpu/${kernels}_avx512.cpp "$AVX512"
+    done
 else
     compile host/cpu/dispatch.cpp
+    compile host/cpu/coupled.cpp
 fi
 for job in "${jobs[@]}"; do wait "$job"; done
 "$NVCC" -arch="$ARCH" "${objects[@]}" -o "$OUT/acceptance"

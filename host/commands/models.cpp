@@ -1,30 +1,46 @@
 #include <cstdio>
 
-#include "host/analysis/phase_diagram.hpp"
 #include "host/commands/commands.hpp"
+#include "sharpsweep/sweep/sweep.hpp"
 
 namespace sharpsweep {
 
 ExitCode models_command(const std::string& model) {
   if (model.empty()) {
-    std::printf("ssam   stochastic SAM on diagonal linear networks (arXiv 2503.11891)\n\n"
-                "'sharpsweep models NAME' lists a model's keys and outputs.\n");
+    for (const ModelInfo& info : models()) {
+      std::printf("%-20s %s\n", std::string(info.name).c_str(), std::string(info.summary).c_str());
+    }
+    std::printf("\n'sharpsweep models NAME' lists a model's keys and outputs.\n");
     return ExitCode::done;
   }
-  const auto keys = keys_of(model);
+  const ModelInfo& info = model_named(model);
+  const auto keys = info.keys;
   std::printf("Keys of %s (each is also an option: --KEY VALUE)\n\n", model.c_str());
   for (const Key& key : keys) {
     std::printf("  %-18s %.*s\n", std::string(key.name).c_str(),
                 static_cast<int>(key.values.size()), key.values.data());
     std::printf("  %-18s %.*s (default %s%s)\n", "", static_cast<int>(key.help.size()),
-                key.help.data(), std::string(key.fallback).c_str(), key.axis ? "; an axis" : "");
+                key.help.data(), key.fallback.empty() ? "none" : std::string(key.fallback).c_str(),
+                key.axis ? "; an axis" : "");
   }
   std::printf(
       "\n  An AXIS is a list of numbers, lin(first,last,count), log(first,last,count) or\n"
       "  range(first,last[,stride]). Axes are the dimensions of the output, in this order.\n");
-  std::printf("\nOutputs: for each order parameter X the variables X_mean, X_std, X_theory\n\n");
-  for (const OrderParameterInfo& info : order_parameter_info()) {
-    std::printf("  %-18s %s\n", info.name, info.long_name);
+  std::printf("\nOutputs: for each order parameter X the variables X_mean, X_std, and X_theory "
+              "where there is one\n\n");
+  const Sweep sweep = Sweep::from_settings({{"model", {model}}});
+  const auto list = [](const std::vector<OrderParameterInfo>& infos) {
+    for (const OrderParameterInfo& one : infos) {
+      std::printf("  %-18s %s\n", one.name.c_str(), one.long_name.c_str());
+    }
+  };
+  list(sweep.order_parameters());
+  if (sweep.coupled) {
+    if (!sweep.coupled->predictions().empty()) std::printf("\nFurther theory\n\n");
+    list(sweep.coupled->predictions());
+    std::printf("\nAlso diverged, seeds_finished and status. record adds X_path_mean and "
+                "X_path_std;\nsave = seeds adds X; save = weights weight.\n");
+    return ExitCode::done;
   }
   std::printf(
       "\nAlso survival, diverged, seeds_finished, status over the same dimensions, and per\n"

@@ -15,10 +15,21 @@ constexpr double kCalibrationSeconds = 0.3;
 
 /// Updates per second on a small piece of the sweep.
 double measure_rate(Sweep piece, Backend& backend) {
-  piece.init.resize(std::min<std::size_t>(piece.init.size(), 4));
-  piece.step_size.resize(std::min<std::size_t>(piece.step_size.size(), 2));
-  piece.eta.resize(std::min<std::size_t>(piece.eta.size(), 16));
-  piece.target.resize(std::min<std::size_t>(piece.target.size(), 256));
+  std::vector<std::vector<std::size_t>> kept;
+  for (const Axis& axis : piece.axes()) {
+    // Depths cost differently: all of them. Else enough to fill a device.
+    const std::size_t most = axis.name == "depth"       ? axis.values.size()
+                             : axis.name == "init"      ? 4
+                             : axis.name == "step_size" ? 2
+                             : axis.name == "target"    ? 256
+                                                        : 16;
+    std::vector<std::size_t>& indices = kept.emplace_back(std::min(axis.values.size(), most));
+    // Spread over the axis: of a coupled model the ends may cost differently, too.
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      indices[i] = i * axis.values.size() / indices.size();
+    }
+  }
+  piece = piece.part(kept);
   piece.seeds = std::min(piece.seeds, kSeedBlock);
   piece.record = 0;
   piece.save = Save::mean;
@@ -42,16 +53,22 @@ double measure_rate(Sweep piece, Backend& backend) {
 
 double predicted_file_bytes(const Sweep& sweep) {
   const double cells =
-      static_cast<double>(sweep.configurations()) * static_cast<double>(sweep.target.size());
-  double values = cells * (3.0 * kOrderParameters + 3 + 2.0 * kOrderParameters * sweep.record) +
+      static_cast<double>(sweep.configurations()) * static_cast<double>(sweep.cells_per_network());
+  const auto parameters = static_cast<double>(sweep.outcome_size());
+  double values = cells * (3 * parameters + 3 + 2 * parameters * sweep.record) +
                   7.0 * static_cast<double>(sweep.configurations());
-  if (sweep.save != Save::mean) values += cells * sweep.seeds * kOrderParameters;
+  if (sweep.coupled) {
+    for (const OrderParameterInfo& info : sweep.coupled->predictions()) {
+      values += cells * static_cast<double>(info.count);
+    }
+  }
+  if (sweep.save != Save::mean) values += cells * sweep.seeds * parameters;
   if (sweep.save == Save::weights) {
-    values += cells * sweep.seeds * *std::max_element(sweep.depth.begin(), sweep.depth.end());
+    values += cells * sweep.seeds * static_cast<double>(sweep.most_weights());
   }
   // The work units: of each cell and seed block three counts, two moments a parameter, an index.
   const double states = cells * seed_blocks(sweep) * (1.0 + sweep.record);
-  values += states * (4 + 2.0 * kOrderParameters);
+  values += states * (4 + 2 * parameters);
   const double units = static_cast<double>(count_work_units(sweep)) * 80;
   constexpr double kOverhead = 131072; // headers, scales and attributes
   return 8 * values + cells + units + kOverhead + 2.0 * static_cast<double>(sweep.text().size());
@@ -66,7 +83,7 @@ ExitCode plan_command(const Sweep& sweep, const BackendOptions& options, Format 
     const nlohmann::ordered_json plan = {{"model", sweep.model},
                                          {"configurations", sweep.configurations()},
                                          {"networks", sweep.networks()},
-                                         {"coordinates", sweep.target.size()},
+                                         {"coordinates", sweep.cells_per_network()},
                                          {"steps", sweep.steps},
                                          {"updates", sweep.updates()},
                                          {"memory_bytes", memory},
@@ -81,12 +98,15 @@ ExitCode plan_command(const Sweep& sweep, const BackendOptions& options, Format 
     return ExitCode::done;
   }
   std::printf("model          %s\n", sweep.model.c_str());
-  std::printf(
-      "grid           depth %zu x init %zu x step_size %zu x eta %zu x target %zu, seeds %u\n",
-      sweep.depth.size(), sweep.init.size(), sweep.step_size.size(), sweep.eta.size(),
-      sweep.target.size(), sweep.seeds);
-  std::printf("networks       %llu of %zu coordinates, %llu steps each\n",
-              static_cast<unsigned long long>(sweep.networks()), sweep.target.size(),
+  std::string grid;
+  for (const Axis& axis : sweep.axes()) {
+    grid += (grid.empty() ? "" : " x ") + axis.name + " " + std::to_string(axis.values.size());
+  }
+  std::printf("grid           %s, seeds %u\n", grid.c_str(), sweep.seeds);
+  const std::string coordinates =
+      sweep.coupled ? "" : " of " + std::to_string(sweep.target.size()) + " coordinates";
+  std::printf("networks       %llu%s, %llu steps each\n",
+              static_cast<unsigned long long>(sweep.networks()), coordinates.c_str(),
               static_cast<unsigned long long>(sweep.steps));
   std::printf("updates        %.4g\n", sweep.updates());
   std::printf("work units     %llu\n", static_cast<unsigned long long>(count_work_units(sweep)));

@@ -164,21 +164,23 @@ private:
 
   void summarise() const {
     std::string what = human(static_cast<double>(sweep_.networks()), "") + " networks";
+    const std::string coordinates =
+        sweep_.coupled ? "" : " of " + std::to_string(sweep_.target.size()) + " coordinates";
     if (is_shard()) what = "shard " + shard_text(options_.shard) + " of " + what;
-    std::printf("%s: %s of %zu coordinates, %s updates in %s (%s)\n", options_.output.c_str(),
-                what.c_str(), sweep_.target.size(), human(updates_, "").c_str(),
-                human_seconds(seconds_).c_str(), human(updates_ / seconds_, "updates/s").c_str());
+    std::printf("%s: %s%s, %s updates in %s (%s)\n", options_.output.c_str(), what.c_str(),
+                coordinates.c_str(), human(updates_, "").c_str(), human_seconds(seconds_).c_str(),
+                human(updates_ / seconds_, "updates/s").c_str());
     if (taken_over_ > 0) {
       std::printf("%s updates were there already\n", human(taken_over_, "").c_str());
     }
     double diverged = 0, all = 0;
-    for (const CellState& state : results_.state) {
-      diverged += state.diverged;
-      all += state.finished + state.diverged;
+    for (std::size_t i = 0; i < results_.state.size(); ++i) {
+      diverged += results_.state.diverged[i];
+      all += results_.state.finished[i] + results_.state.diverged[i];
     }
     if (diverged > 0) {
-      std::printf("%.3g %% of the coordinates diverged; see the variable 'diverged'\n",
-                  100 * diverged / all);
+      std::printf("%.3g %% of the %s diverged; see the variable 'diverged'\n", 100 * diverged / all,
+                  sweep_.coupled ? "networks" : "coordinates");
     }
     if (!digest_.empty()) std::printf("digest %s\n", digest_.c_str());
   }

@@ -2,6 +2,7 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
+#include <numeric>
 #include <set>
 
 #include "host/analysis/phase_diagram.hpp"
@@ -15,34 +16,16 @@
 namespace sharpsweep {
 namespace {
 
-/// A cell as indices into the axes, slowest first.
-struct Cell {
-  std::size_t depth, init, step_size, eta, target;
-};
-
-Cell cell_at(const Sweep& sweep, std::size_t index) {
-  Cell cell{};
-  const auto take = [&index](std::size_t extent) {
-    const std::size_t i = index % extent;
-    index /= extent;
-    return i;
-  };
-  cell.target = take(sweep.target.size());
-  cell.eta = take(sweep.eta.size());
-  cell.step_size = take(sweep.step_size.size());
-  cell.init = take(sweep.init.size());
-  cell.depth = take(sweep.depth.size());
-  return cell;
-}
-
 /// The sweep of one cell alone; a projected network needs all its coordinates.
-Sweep alone(Sweep sweep, const Cell& cell) {
-  sweep.depth = {sweep.depth[cell.depth]};
-  sweep.init = {sweep.init[cell.init]};
-  sweep.step_size = {sweep.step_size[cell.step_size]};
-  sweep.eta = {sweep.eta[cell.eta]};
-  if (sweep.projection_radius == 0) sweep.target = {sweep.target[cell.target]};
-  return sweep;
+/// \param at  the cell's indices on the axes
+Sweep alone(const Sweep& sweep, const std::vector<std::size_t>& at) {
+  std::vector<std::vector<std::size_t>> kept;
+  for (const std::size_t i : at) kept.push_back({i});
+  if (sweep.projection_radius > 0) {
+    kept.back().resize(sweep.target.size());
+    std::iota(kept.back().begin(), kept.back().end(), std::size_t{0});
+  }
+  return sweep.part(kept);
 }
 
 /// Bits of element `index` of a variable, widened to 64.
@@ -56,34 +39,38 @@ std::uint64_t bits_at(const Variable& variable, std::size_t index) {
       variable.values);
 }
 
-bool is_free(const std::string& dimension) {
-  return dimension == "seed" || dimension == "layer" || dimension == "step";
+/// Whether a dimension is not one of the sweep's axes: seeds, layers, times.
+bool is_free(const std::vector<Axis>& axes, const std::string& dimension) {
+  return std::none_of(axes.begin(), axes.end(),
+                      [&](const Axis& axis) { return axis.name == dimension; });
 }
 
-/// How many values a cell has in a variable: seeds, layers, times.
-std::size_t values_per_cell(const Dataset& data, const Variable& variable) {
+/// How many values a cell has in a variable.
+std::size_t values_per_cell(const std::vector<Axis>& axes, const Dataset& data,
+                            const Variable& variable) {
   std::size_t count = 1;
   for (const std::string& dimension : variable.dimensions) {
-    if (is_free(dimension)) count *= data.extent(dimension);
+    if (is_free(axes, dimension)) count *= data.extent(dimension);
   }
   return count;
 }
 
 /// Where value `index` of a cell of dataset `from` stands in a variable of dataset `data`, which
-/// may have more layers.
-std::size_t offset_of(const Dataset& data, const Variable& variable, const Cell& cell,
-                      const Dataset& from, std::size_t index) {
-  std::size_t offset = 0, rest = values_per_cell(from, variable);
+/// may have more layers. \param cell  the cell's indices on the axes of `data`
+std::size_t offset_of(const std::vector<Axis>& axes, const Dataset& data, const Variable& variable,
+                      const std::vector<std::size_t>& cell, const Dataset& from,
+                      std::size_t index) {
+  std::size_t offset = 0, rest = values_per_cell(axes, from, variable);
   for (const std::string& dimension : variable.dimensions) {
-    std::size_t at = dimension == "depth"       ? cell.depth
-                     : dimension == "init"      ? cell.init
-                     : dimension == "step_size" ? cell.step_size
-                     : dimension == "eta"       ? cell.eta
-                                                : cell.target;
-    if (is_free(dimension)) {
+    std::size_t at = 0;
+    if (is_free(axes, dimension)) {
       rest /= from.extent(dimension);
       at = index / rest;
       index %= rest;
+    } else {
+      const auto axis = std::find_if(axes.begin(), axes.end(),
+                                     [&](const Axis& a) { return a.name == dimension; });
+      at = cell[static_cast<std::size_t>(axis - axes.begin())];
     }
     offset = offset * data.extent(dimension) + at;
   }
@@ -92,23 +79,17 @@ std::size_t offset_of(const Dataset& data, const Variable& variable, const Cell&
 
 /// Throws FileError unless the file's axes and shapes are those of its own sweep.
 void require_consistent(const Dataset& data, const Sweep& sweep, const std::string& path) {
-  const auto same = [&](const char* name, const auto& values) {
-    const Variable* axis = data.find(name);
-    if (!axis || value_count(*axis) != values.size()) return false;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      std::uint64_t bits = 0;
-      std::memcpy(&bits, &values[i], sizeof values[i]);
-      if (bits != bits_at(*axis, i)) return false;
-    }
-    return true;
-  };
-  const std::vector<std::int64_t> depths(sweep.depth.begin(), sweep.depth.end());
-  std::vector<std::int64_t> codes(sweep.init.size());
-  for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<std::int64_t>(i);
   const Variable* status = data.find("status");
-  bool consistent = status && value_count(*status) == sweep.cells() && same("depth", depths) &&
-                    same("init", codes) && same("step_size", sweep.step_size) &&
-                    same("eta", sweep.eta) && same("target", sweep.target);
+  bool consistent = status && value_count(*status) == sweep.cells();
+  for (const Axis& axis : sweep.axes()) {
+    const Variable* coordinate = data.find(axis.name);
+    consistent = consistent && coordinate && value_count(*coordinate) == axis.values.size();
+    for (std::size_t i = 0; consistent && i < axis.values.size(); ++i) {
+      consistent = std::visit(
+          [&](const auto& values) { return static_cast<double>(values[i]) == axis.values[i]; },
+          coordinate->values);
+    }
+  }
   for (const Variable& variable : data.variables) {
     std::size_t count = 1;
     for (const std::string& dimension : variable.dimensions) count *= data.extent(dimension);
@@ -120,13 +101,14 @@ void require_consistent(const Dataset& data, const Sweep& sweep, const std::stri
 }
 
 /// Throws FileError unless every value of a recomputed variable has its place in the file's.
-void require_same_shape(const Dataset& data, const Variable& variable, const Dataset& again,
-                        const Variable& recomputed, const std::string& path) {
+void require_same_shape(const std::vector<Axis>& axes, const Dataset& data,
+                        const Variable& variable, const Dataset& again, const Variable& recomputed,
+                        const std::string& path) {
   const auto& dimensions = variable.dimensions;
   const bool same =
       dimensions == recomputed.dimensions &&
       std::all_of(dimensions.begin(), dimensions.end(), [&](const auto& dimension) {
-        return !is_free(dimension) || data.extent(dimension) >= again.extent(dimension);
+        return !is_free(axes, dimension) || data.extent(dimension) >= again.extent(dimension);
       });
   if (!same) throw FileError("'" + path + "' is damaged: " + variable.name + " has another shape");
 }
@@ -158,33 +140,34 @@ ExitCode verify_command(const std::string& path, std::size_t cells, const Backen
     const std::size_t cell = begin + mix64(i) % length;
     if (!is_missing(cell)) sample.insert(cell);
   }
+  const std::vector<Axis> axes = sweep.axes();
   std::size_t values = 0;
   for (const std::size_t index : sample) {
-    const Cell cell = cell_at(sweep, index);
-    const Sweep one = alone(sweep, cell);
+    const std::vector<std::size_t> at = Sweep::indices(axes, index);
+    const Sweep one = alone(sweep, at);
     Progress progress;
     const Dataset again = phase_diagram(one, run_sweep(one, *backend, progress), progress.stop);
-    const Cell own{0, 0, 0, 0, one.target.size() > 1 ? cell.target : 0};
+    std::vector<std::size_t> own(at.size(), 0);
+    if (one.cells() > 1) own.back() = at.back();
     for (const Variable& variable : stored.variables) {
       // Thresholds belong to all targets together: a single cell can't have them.
-      const bool per_cell = std::find(variable.dimensions.begin(), variable.dimensions.end(),
-                                      "target") != variable.dimensions.end();
+      const auto& dimensions = variable.dimensions;
+      const bool per_cell = std::all_of(axes.begin(), axes.end(), [&](const Axis& axis) {
+        return std::find(dimensions.begin(), dimensions.end(), axis.name) != dimensions.end();
+      });
       const Variable* recomputed = again.find(variable.name);
       if (!per_cell || !recomputed) continue;
-      require_same_shape(stored, variable, again, *recomputed, path);
-      const std::size_t count = values_per_cell(again, variable);
+      require_same_shape(axes, stored, variable, again, *recomputed, path);
+      const std::size_t count = values_per_cell(axes, again, variable);
       for (std::size_t i = 0; i < count; ++i, ++values) {
         const std::uint64_t expected =
-            bits_at(*recomputed, offset_of(again, variable, own, again, i));
-        const std::uint64_t found = bits_at(variable, offset_of(stored, variable, cell, again, i));
+            bits_at(*recomputed, offset_of(axes, again, variable, own, again, i));
+        const std::uint64_t found =
+            bits_at(variable, offset_of(axes, stored, variable, at, again, i));
         if (expected == found) continue;
-        std::printf("%s differs at depth %d, init %s, step_size %s, eta %s, target %s:\n"
+        std::printf("%s differs at %s:\n"
                     "  file       %016" PRIx64 "\n  recomputed %016" PRIx64 "\n",
-                    variable.name.c_str(), sweep.depth[cell.depth],
-                    format_init(sweep.init[cell.init]).c_str(),
-                    format_number(sweep.step_size[cell.step_size]).c_str(),
-                    format_number(sweep.eta[cell.eta]).c_str(),
-                    format_number(sweep.target[cell.target]).c_str(), found, expected);
+                    variable.name.c_str(), sweep.describe(index).c_str(), found, expected);
         return ExitCode::difference;
       }
     }

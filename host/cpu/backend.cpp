@@ -9,6 +9,7 @@
 #include <immintrin.h>
 #endif
 
+#include "host/cpu/coupled.hpp"
 #include "host/cpu/trainer.hpp"
 
 namespace sharpsweep::cpu {
@@ -61,20 +62,21 @@ public:
   /// \param result  the states of the unit's earlier seeds, if it has any
   UnitResult reduce(const WorkUnit& unit, std::size_t first, UnitResult result) {
     const std::size_t cells = unit.configurations * coordinates_;
+    result.cells.parameters = result.path.parameters = ssam::kOrderParameters;
     result.cells.resize(cells);
     result.path.resize(run_.record_steps.size() * cells);
     for (std::size_t i = 0; i < unit.configurations; ++i) {
-      reduce_cells(outcomes(first + i), unit, &result.cells[i * coordinates_]);
+      reduce_cells(outcomes(first + i), unit, result.cells, i * coordinates_);
     }
     for (std::size_t time = 0; time < run_.record_steps.size(); ++time) {
       for (std::size_t i = 0; i < unit.configurations; ++i) {
-        reduce_cells(path(time, first + i), unit, &result.path[time * cells + i * coordinates_]);
+        reduce_cells(path(time, first + i), unit, result.path, time * cells + i * coordinates_);
       }
     }
     const std::size_t per_configuration = seeds_ * coordinates_;
     if (run_.sweep.save != Save::mean) {
-      result.outcomes.assign(outcomes(first),
-                             outcomes(first) + unit.configurations * per_configuration);
+      result.outcomes =
+          ssam::outcome_values({outcomes(first), unit.configurations * per_configuration});
     }
     if (keeps_weights()) {
       result.weights.assign(weights(first),
@@ -85,12 +87,15 @@ public:
 
 private:
   /// Seeds are pushed in ascending order: the order is part of the bits.
-  void reduce_cells(const Outcome* outcomes, const WorkUnit& unit, CellState* cells) const {
+  void reduce_cells(const Outcome* outcomes, const WorkUnit& unit, CellStates& cells,
+                    std::size_t first) const {
     for (std::size_t t = 0; t < coordinates_; ++t) {
+      CellState state = ssam::cell_state(cells, first + t);
       for (std::uint32_t s = 0; s < seeds_; ++s) {
-        cells[t].push(outcomes[s * coordinates_ + t], (unit.first_trained_seed() + s) % kSeedBlock,
-                      run_.sweep.survival_level);
+        state.push(outcomes[s * coordinates_ + t], (unit.first_trained_seed() + s) % kSeedBlock,
+                   run_.sweep.survival_level);
       }
+      ssam::set_cell_state(cells, first + t, state);
     }
   }
 
@@ -171,6 +176,29 @@ void set_floating_point_state() {
 #endif
 }
 
+/// Runs `work` on up to `threads` threads, no more than there are tasks. Throws what it throws
+/// first, when all have ended; the others are asked to stop.
+template <class Work>
+void run_on_threads(unsigned threads, std::size_t tasks, Progress& progress, const Work& work) {
+  std::mutex mutex;
+  std::exception_ptr failure;
+  const auto guarded = [&] {
+    try {
+      work();
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      if (!failure) failure = std::current_exception();
+      progress.stop = true;
+    }
+  };
+  {
+    std::vector<std::jthread> pool;
+    for (unsigned i = 1; i < threads && i < tasks; ++i) pool.emplace_back(guarded);
+    std::jthread(guarded).join(); // the caller's floating-point state stays its own
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
 class CpuBackend final : public Backend {
 public:
   explicit CpuBackend(const CpuOptions& options)
@@ -186,6 +214,13 @@ public:
   }
 
   double working_memory(const Sweep& sweep) const override {
+    if (sweep.coupled) {
+      const double networks =
+          static_cast<double>(configurations_per_unit(sweep)) * std::min(sweep.seeds, kSeedBlock);
+      const double numbers = static_cast<double>(sweep.outcome_size()) * (1.0 + sweep.record) +
+                             static_cast<double>(sweep.coupled_numbers);
+      return (threads_ + 1.0) * networks * 8 * numbers;
+    }
     const double lanes =
         static_cast<double>(sweep.target.size()) * std::min(sweep.seeds, kSeedBlock);
     const double weights = sweep.save == Save::weights ? 8.0 * ssam::kMaxDepth : 0;
@@ -200,6 +235,7 @@ public:
 
   void train(const Sweep& sweep, std::span<const WorkUnit> units, const Sink& sink,
              Progress& progress, const Earlier& earlier) override {
+    if (sweep.coupled) return train_coupled(sweep, units, sink, progress, earlier);
     const RunContext run(sweep, kernels_);
     const std::vector<Batch> batches = plan_batches(run, units);
     if (batches.empty()) return;
@@ -209,7 +245,6 @@ public:
     std::atomic<std::size_t> next_task{0};
     std::vector<std::unique_ptr<BatchInFlight>> in_flight(batches.size());
     std::mutex mutex; // of in_flight and the sink
-    std::exception_ptr failure;
 
     const auto work = [&] {
       set_floating_point_state();
@@ -246,24 +281,30 @@ public:
         }
       }
     };
-    const auto guarded = [&] {
-      try {
-        work();
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        if (!failure) failure = std::current_exception();
-        progress.stop = true;
-      }
-    };
-    {
-      std::vector<std::jthread> pool;
-      for (unsigned i = 1; i < threads_ && i < tasks; ++i) pool.emplace_back(guarded);
-      std::jthread(guarded).join(); // the caller's floating-point state stays its own
-    }
-    if (failure) std::rethrow_exception(failure);
+    run_on_threads(threads_, tasks, progress, work);
   }
 
 private:
+  /// Units are the tasks: each is trained by one thread.
+  void train_coupled(const Sweep& sweep, std::span<const WorkUnit> units, const Sink& sink,
+                     Progress& progress, const Earlier& earlier) const {
+    const CoupledKernels& kernels = coupled_kernels_named(kernels_.name);
+    std::atomic<std::size_t> next_unit{0};
+    std::mutex mutex; // of the sink
+    run_on_threads(threads_, units.size(), progress, [&] {
+      set_floating_point_state();
+      for (std::size_t u = next_unit++; u < units.size(); u = next_unit++) {
+        UnitResult result;
+        if (!train_coupled_unit(sweep, units[u], kernels, progress,
+                                units[u].earlier_seeds > 0 ? earlier(u) : UnitResult{}, result)) {
+          return;
+        }
+        const std::lock_guard lock(mutex);
+        sink(u, std::move(result));
+      }
+    });
+  }
+
   static std::size_t bundles(const Batch& batch) {
     return (batch.configurations + batch.bundle - 1) / batch.bundle;
   }

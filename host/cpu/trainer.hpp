@@ -8,8 +8,12 @@
 
 #include "host/backend.hpp"
 #include "host/cpu/kernels.hpp"
+#include "sharpsweep/models/ssam_outcome.hpp"
 
 namespace sharpsweep::cpu {
+
+using ssam::CellState;
+using ssam::Outcome;
 
 /// What all tasks of a run share.
 struct RunContext {

@@ -183,7 +183,7 @@ PartWriter::~PartWriter() {
 }
 
 void PartWriter::add(const Sweep& sweep, const WorkUnit& unit, UnitResult&& result) {
-  const std::size_t bytes = result.bytes();
+  const auto bytes = static_cast<std::size_t>(result.bytes());
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return pending_bytes_ < kMaxPendingBytes || failure_; });
   if (failure_) return; // finish() tells

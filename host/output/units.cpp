@@ -1,12 +1,10 @@
 #include "host/output/units.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <limits>
 #include <numeric>
 
-#include "host/analysis/phase_diagram.hpp"
 #include "host/results.hpp"
 #include "host/sweep_file.hpp"
 #include "host/version.hpp"
@@ -44,17 +42,17 @@ Sweep stored_sweep(const std::string& text, const std::string& path) {
 
 /// The states of cells, spread into one variable a field.
 void put_states(Dataset& group, const std::string& prefix, const std::string& dimension,
-                const std::vector<CellState>& states) {
-  Integers finished, diverged, survivors;
+                const CellStates& states) {
+  Integers finished(states.finished.begin(), states.finished.end());
+  Integers diverged(states.diverged.begin(), states.diverged.end());
+  Integers survivors;
   Numbers mean, m2;
-  for (const CellState& state : states) {
-    finished.push_back(state.finished);
-    diverged.push_back(state.diverged);
-    survivors.push_back(std::bit_cast<std::int64_t>(state.survivors));
-    for (const Moments& moments : state.moments) {
-      mean.push_back(moments.mean);
-      m2.push_back(moments.m2);
-    }
+  for (const std::uint64_t mask : states.survivors) {
+    survivors.push_back(std::bit_cast<std::int64_t>(mask));
+  }
+  for (const Moments& moments : states.moments) {
+    mean.push_back(moments.mean);
+    m2.push_back(moments.m2);
   }
   const auto put = [&](const char* name, const std::vector<std::string>& dimensions, auto&& values,
                        const char* text) {
@@ -78,6 +76,7 @@ public:
     const std::string* text = group.text("sweep");
     if (!text) throw FileError(what_ + "carry no sweep");
     finished_.sweep = stored_sweep(*text, path);
+    parameters_ = finished_.sweep.outcome_size();
   }
 
   FinishedUnits read() {
@@ -110,11 +109,11 @@ private:
     const auto& identities =
         values<std::vector<std::uint8_t>>(group_, "identity", count * kIdentityBytes);
     const auto all = static_cast<std::int64_t>(sweep().configurations());
-    const auto per_depth = static_cast<std::int64_t>(sweep().configurations_per_depth());
+    const auto per_group = static_cast<std::int64_t>(sweep().configurations_per_group());
     std::size_t cells = group_.extent("cell"); // that no unit before has taken
     for (std::size_t u = 0; u < count; ++u) {
       const bool inside = first[u] >= 0 && configurations[u] > 0 && first[u] < all &&
-                          configurations[u] <= per_depth - first[u] % per_depth &&
+                          configurations[u] <= per_group - first[u] % per_group &&
                           first_seed[u] >= sweep().first_seed &&
                           first_seed[u] < std::int64_t{sweep().first_seed} + sweep().seeds;
       if (!inside) throw FileError(what_ + "lie outside its sweep");
@@ -129,7 +128,7 @@ private:
       }
       unit.seeds = static_cast<std::uint32_t>(seeds[u]);
       // Before its identity, which takes as long as it says it has configurations.
-      if (unit.configurations > cells / sweep().target.size()) {
+      if (unit.configurations > cells / sweep().cells_per_network()) {
         throw FileError(what_ + "have more cells than there are in it");
       }
       cells -= cells_of(unit);
@@ -144,33 +143,33 @@ private:
   }
 
   std::size_t cells_of(const WorkUnit& unit) const {
-    return unit.configurations * sweep().target.size();
+    return unit.configurations * sweep().cells_per_network();
   }
 
-  void read_states(const std::string& prefix, std::vector<CellState> UnitResult::*where,
-                   std::size_t times) {
+  void read_states(const std::string& prefix, CellStates UnitResult::*where, std::size_t times) {
     std::size_t total = 0;
     for (const WorkUnit& unit : finished_.units) total += cells_of(unit) * times;
     const auto& finished = values<Integers>(group_, prefix + "finished", total);
     const auto& diverged = values<Integers>(group_, prefix + "diverged", total);
     const auto& survivors = values<Integers>(group_, prefix + "survivors", total);
-    const auto& mean = values<Numbers>(group_, prefix + "mean", total * kOrderParameters);
-    const auto& m2 = values<Numbers>(group_, prefix + "m2", total * kOrderParameters);
+    const auto& mean = values<Numbers>(group_, prefix + "mean", total * parameters_);
+    const auto& m2 = values<Numbers>(group_, prefix + "m2", total * parameters_);
     std::size_t i = 0;
     for (std::size_t u = 0; u < finished_.units.size(); ++u) {
-      auto& states = finished_.results[u].*where;
-      states.resize(cells_of(finished_.units[u]) * times);
-      for (CellState& state : states) {
-        state.finished = static_cast<std::uint32_t>(finished[i]);
-        state.diverged = static_cast<std::uint32_t>(diverged[i]);
-        state.survivors = std::bit_cast<std::uint64_t>(survivors[i]);
-        for (std::size_t x = 0; x < kOrderParameters; ++x) {
-          state.moments[x] = {mean[i * kOrderParameters + x], m2[i * kOrderParameters + x]};
+      CellStates& states = finished_.results[u].*where;
+      states = CellStates(cells_of(finished_.units[u]) * times, parameters_);
+      for (std::size_t cell = 0; cell < states.size(); ++cell, ++i) {
+        states.finished[cell] = static_cast<std::uint32_t>(finished[i]);
+        states.diverged[cell] = static_cast<std::uint32_t>(diverged[i]);
+        states.survivors[cell] = std::bit_cast<std::uint64_t>(survivors[i]);
+        for (std::size_t x = 0; x < parameters_; ++x) {
+          states.moments[cell * parameters_ + x] = {mean[i * parameters_ + x],
+                                                    m2[i * parameters_ + x]};
         }
-        if (std::uint64_t{state.finished} + state.diverged != finished_.units[u].seeds) {
+        if (std::uint64_t{states.finished[cell]} + states.diverged[cell] !=
+            finished_.units[u].seeds) {
           throw FileError(what_ + "do not add up");
         }
-        ++i;
       }
     }
   }
@@ -184,13 +183,13 @@ private:
   }
 
   void read_kept_networks() {
+    const bool keeps_weights = sweep().save == Save::weights;
     std::size_t networks = 0, weights = 0;
     for (const WorkUnit& unit : finished_.units) {
       networks += cells_of(unit) * unit.seeds;
-      weights += cells_of(unit) * unit.seeds * depth_of(unit);
+      if (keeps_weights) weights += cells_of(unit) * unit.seeds * weights_of_unit(sweep(), unit);
     }
-    const auto& outcomes = values<Numbers>(group_, "outcome", networks * kOrderParameters);
-    const bool keeps_weights = sweep().save == Save::weights;
+    const auto& outcomes = values<Numbers>(group_, "outcome", networks * parameters_);
     const Numbers none;
     const auto& weight = keeps_weights ? values<Numbers>(group_, "weight", weights) : none;
     auto outcome = outcomes.begin();
@@ -198,32 +197,32 @@ private:
     for (std::size_t u = 0; u < finished_.units.size(); ++u) {
       const WorkUnit& unit = finished_.units[u];
       UnitResult& result = finished_.results[u];
-      result.outcomes.resize(cells_of(unit) * unit.seeds);
-      for (Outcome& o : result.outcomes) {
-        o.finished = true; // of one that diverged, all values are NaN
-        for (double& value : o.value) value = *outcome++;
-      }
+      const std::size_t own = cells_of(unit) * unit.seeds;
+      const auto last = outcome + static_cast<std::ptrdiff_t>(own * parameters_);
+      result.outcomes.assign(outcome, last);
+      outcome = last;
       if (!keeps_weights) continue;
       const auto end =
-          next_weight + static_cast<std::ptrdiff_t>(result.outcomes.size() * depth_of(unit));
+          next_weight + static_cast<std::ptrdiff_t>(own * weights_of_unit(sweep(), unit));
       result.weights.assign(next_weight, end);
       next_weight = end;
     }
   }
 
-  /// A result file keeps single networks in its variables: [cell][seed] and [cell][seed][layer].
+  /// A result file keeps single networks in its variables: [cell][seed][number] of each order
+  /// parameter, and [cell][seed][weight].
   void read_networks_of_variables() {
-    const auto layers =
-        static_cast<std::size_t>(*std::max_element(sweep().depth.begin(), sweep().depth.end()));
+    const std::size_t layers = sweep().most_weights();
     constexpr double kMost = 0x1p50; // far beyond what a file holds, and no overflow
     if (static_cast<double>(sweep().cells()) * sweep().seeds > kMost) {
       throw FileError(what_ + "lack their networks");
     }
     const std::size_t networks = sweep().cells() * sweep().seeds;
     // That the file has it all comes before any memory for it.
-    std::array<const Numbers*, kOrderParameters> lists{};
-    for (std::size_t x = 0; x < kOrderParameters; ++x) {
-      lists[x] = &values<Numbers>(file_, order_parameter_info()[x].name, networks);
+    const std::vector<OrderParameterInfo> infos = sweep().order_parameters();
+    std::vector<const Numbers*> lists;
+    for (const OrderParameterInfo& info : infos) {
+      lists.push_back(&values<Numbers>(file_, info.name, networks * info.count));
     }
     const Numbers* weight = sweep().save == Save::weights
                                 ? &values<Numbers>(file_, "weight", networks * layers)
@@ -231,9 +230,13 @@ private:
     Sweep ends = sweep(); // without the paths, which the units have
     ends.record = 0;
     Results results(ends);
-    for (std::size_t x = 0; x < kOrderParameters; ++x) {
-      std::copy(lists[x]->begin(), lists[x]->end(),
-                results.seed_value.begin() + static_cast<std::ptrdiff_t>(x * networks));
+    std::size_t number = 0;
+    for (std::size_t x = 0; x < infos.size(); ++x) {
+      for (std::size_t i = 0; i < infos[x].count; ++i, ++number) {
+        for (std::size_t n = 0; n < networks; ++n) {
+          results.seed_value[number * networks + n] = (*lists[x])[n * infos[x].count + i];
+        }
+      }
     }
     if (weight) results.weight = *weight;
     const Placement in_place(ends, ends);
@@ -245,13 +248,10 @@ private:
     }
   }
 
-  std::size_t depth_of(const WorkUnit& unit) const {
-    return static_cast<std::size_t>(sweep().configuration(unit.first_configuration).depth);
-  }
-
   const Dataset& file_;
   const Dataset& group_;
   std::string what_;
+  std::size_t parameters_ = 0; ///< numbers of an outcome
   FinishedUnits finished_;
 };
 
@@ -264,7 +264,8 @@ std::string units_group_name(std::size_t i) {
 Dataset units_to_group(FinishedUnits finished, Networks networks) {
   Integers first, configurations, first_seed, seeds;
   std::vector<std::uint8_t> identities;
-  std::vector<CellState> cells, path;
+  const std::size_t parameters = finished.sweep.outcome_size();
+  CellStates cells(0, parameters), path(0, parameters);
   Numbers outcomes, weights;
   for (std::size_t u = 0; u < finished.units.size(); ++u) {
     const WorkUnit& unit = finished.units[u];
@@ -275,14 +276,10 @@ Dataset units_to_group(FinishedUnits finished, Networks networks) {
     const auto bytes = identity_bytes(finished.sweep, unit);
     identities.insert(identities.end(), bytes.begin(), bytes.end());
     const UnitResult result = std::move(finished.results[u]); // gone once it is copied
-    cells.insert(cells.end(), result.cells.begin(), result.cells.end());
-    path.insert(path.end(), result.path.begin(), result.path.end());
+    cells.append(result.cells, 0, result.cells.size());
+    if (result.path.size() > 0) path.append(result.path, 0, result.path.size());
     if (networks == Networks::left_out) continue;
-    for (const Outcome& outcome : result.outcomes) {
-      for (const double value : outcome.value) {
-        outcomes.push_back(outcome.finished ? value : std::numeric_limits<double>::quiet_NaN());
-      }
-    }
+    outcomes.insert(outcomes.end(), result.outcomes.begin(), result.outcomes.end());
     weights.insert(weights.end(), result.weights.begin(), result.weights.end());
   }
   Dataset group;
@@ -295,19 +292,22 @@ Dataset units_to_group(FinishedUnits finished, Networks networks) {
   group.coordinates.push_back(
       index_axis("cell", cells.size(),
                  "cell: of each unit in turn, [configuration][target], targets fastest"));
-  Variable parameters = index_axis("order_parameter", kOrderParameters, "which order parameter");
+  Variable numbers = index_axis("order_parameter", parameters, "which order parameter");
   std::string meanings;
-  for (const OrderParameterInfo& info : order_parameter_info()) {
-    meanings += (meanings.empty() ? "" : " ") + std::string(info.name);
+  for (const OrderParameterInfo& info : finished.sweep.order_parameters()) {
+    for (std::size_t i = 0; i < info.count; ++i) {
+      meanings += (meanings.empty() ? "" : " ") + info.name;
+      if (!info.dimension.empty()) meanings += "_" + std::to_string(i + 1);
+    }
   }
-  parameters.attributes = {{"flag_values", std::get<Integers>(parameters.values)},
-                           {"flag_meanings", meanings}};
-  group.coordinates.push_back(std::move(parameters));
+  numbers.attributes = {{"flag_values", std::get<Integers>(numbers.values)},
+                        {"flag_meanings", meanings}};
+  group.coordinates.push_back(std::move(numbers));
   const auto column = [&](const char* name, Integers&& values, const char* text) {
     group.variables.push_back({name, {"unit"}, std::move(values), "1", text});
   };
   column("first_configuration", std::move(first),
-         "first configuration: index over (depth, init, step_size, eta), eta fastest");
+         "first configuration: index over the axes, the last one fastest");
   column("configurations", std::move(configurations), "number of consecutive configurations");
   column("first_seed", std::move(first_seed), "number of the first seed");
   column("seeds", std::move(seeds), "number of seeds");
@@ -317,19 +317,19 @@ Dataset units_to_group(FinishedUnits finished, Networks networks) {
                              "1",
                              "SHA-256 of all that determines the unit's numbers"});
   put_states(group, "", "cell", cells);
-  if (!path.empty()) {
+  if (path.size() > 0) {
     group.coordinates.push_back(index_axis("path_cell", path.size(),
                                            "of each unit in turn, [time][configuration][target]"));
     put_states(group, "path_", "path_cell", path);
   }
   if (!outcomes.empty()) {
-    group.coordinates.push_back(index_axis("network", outcomes.size() / kOrderParameters,
+    group.coordinates.push_back(index_axis("network", outcomes.size() / parameters,
                                            "of each unit in turn, [configuration][seed][target]"));
     group.variables.push_back({"outcome",
                                {"network", "order_parameter"},
                                std::move(outcomes),
                                "1",
-                               "order parameters of one coordinate of one network"});
+                               "order parameters of a network, NaN where it diverged"});
   }
   if (!weights.empty()) {
     group.coordinates.push_back(
@@ -353,7 +353,7 @@ std::vector<FinishedUnits> units_of_file(const Dataset& file, const std::string&
 std::vector<Attribute> provenance(const Sweep& sweep) {
   return {
       {"Conventions", "CF-1.8"},
-      {"references", "G. Clara, S. Langer, J. Schmidt-Hieber, arXiv 2503.11891 (2025)"},
+      {"references", std::string(model_named(sweep.model).reference)},
       {"model", sweep.model},
       {"sweep", sweep.text()},
       {"sharpsweep_version", version()},

@@ -9,10 +9,8 @@
 namespace sharpsweep {
 namespace {
 
-constexpr std::array kModelNames = {std::string_view("ssam")};
-
 constexpr std::array kSsamKeys = {
-    Key{"model", "NAME", "ssam", "the dynamics: ssam (see 'sharpsweep models')"},
+    Key{"model", "NAME", "ssam", "the dynamics (see 'sharpsweep models')"},
     Key{"depth", "LIST of 1..16", "2", "number of layers L", true},
     Key{"init", "LIST of balanced(s) | unbalanced(s,r) | zero_last(s) | gaussian(s)", "balanced(1)",
         "how weights start: every weight s; first layer s*r, last s/r, others s; last layer 0, "
@@ -30,23 +28,20 @@ constexpr std::array kSsamKeys = {
         "threshold: targets are multiples of the existence threshold tau_exist(eta, L)"},
     Key{"noise", "gaussian | none", "gaussian",
         "none: descend the expected loss, the noise-free limit"},
-    Key{"seeds", "1..268435456", "16", "number of replicates of every configuration"},
-    Key{"first_seed", "0..268435455", "0", "number of the first replicate"},
-    Key{"base_seed", "0..2^64-1", "0", "key of all noise"},
-    Key{"noise_streams", "shared | independent", "shared",
-        "shared: configurations of the same seed see the same noise; independent: each its own"},
-    Key{"steps", "1..10^12", "20000", "number of updates"},
+    common_key::seeds,
+    common_key::first_seed,
+    common_key::base_seed,
+    common_key::noise_streams,
+    common_key::steps,
     Key{"projection_radius", "NUMBER >= 0", "0",
         "project each network into this ball after every step; 0: never"},
     Key{"tail_average", "0..1", "0.1",
         "last fraction of the run over which the product is averaged; 0: the final value"},
     Key{"survival_level", "0..1, exclusive", "0.2",
         "a coordinate survives when its shrinkage is at least this (lambda_min)"},
-    Key{"record", "0..100000", "0",
-        "number of log-spaced times at which order parameters are kept along the run"},
-    Key{"save", "mean | seeds | weights", "mean",
-        "seeds: keep every network's order parameters; weights: and its final weights"},
-    Key{"precision", "f32 | f64", "f32", "arithmetic of weights and steps"},
+    common_key::record,
+    common_key::save,
+    common_key::precision,
 };
 
 std::string_view trim(std::string_view text) {
@@ -106,14 +101,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 } // namespace
 
-std::span<const std::string_view> model_names() { return kModelNames; }
-
-std::span<const Key> keys_of(std::string_view model) {
-  if (model == "ssam") return kSsamKeys;
-  std::string known;
-  for (const auto name : kModelNames) known += " '" + std::string(name) + "'";
-  throw UsageError("model: '" + std::string(model) + "' is not a model; there is" + known);
-}
+std::span<const Key> ssam_keys() { return kSsamKeys; }
 
 std::vector<std::string> split_items(std::string_view text) {
   text = trim(text);

@@ -10,70 +10,18 @@
 #include "sharpsweep/numerics/portable_math.hpp"
 #include "sharpsweep/sweep/axis.hpp"
 #include "sharpsweep/sweep/errors.hpp"
+#include "sharpsweep/sweep/key_reader.hpp"
 #include "sharpsweep/sweep/results.hpp"
 #include "sharpsweep/theory/ssam.hpp"
 
 namespace sharpsweep {
 namespace {
 
-/// Reads keys one by one. Numbers are put back as the shortest text that says the same: settings
-/// are equal just when they mean the same.
-class Reader {
-public:
-  explicit Reader(Settings& settings) : settings_(settings) {}
-
-  const std::vector<std::string>& list(std::string_view key) const {
-    const auto& items = settings_.at(std::string(key));
-    if (items.empty()) throw UsageError(std::string(key) + ": the list is empty");
-    return items;
-  }
-  const std::string& one(std::string_view key) const {
-    const auto& items = list(key);
-    if (items.size() != 1) {
-      throw UsageError(std::string(key) + ": takes one value, not a list of " +
-                       std::to_string(items.size()));
-    }
-    return items.front();
-  }
-  double number(std::string_view key) const {
-    const double value = parse_number(key, one(key)) + 0.0; // -0 is 0
-    put(key, format_number(value));
-    return value;
-  }
-  std::uint64_t integer(std::string_view key, std::uint64_t low, std::uint64_t high) const {
-    const std::uint64_t value = parse_integer(key, one(key), low, high);
-    put(key, std::to_string(value));
-    return value;
-  }
-  void put(std::string_view key, const std::string& text) const {
-    settings_.at(std::string(key)) = {text};
-  }
-  /// The position of the value among the choices.
-  template <std::size_t N>
-  std::size_t choice(std::string_view key, const std::array<std::string_view, N>& choices) const {
-    return choice_of(key, one(key), choices);
-  }
-  template <std::size_t N>
-  static std::size_t choice_of(std::string_view key, std::string_view text,
-                               const std::array<std::string_view, N>& choices) {
-    const auto found = std::find(choices.begin(), choices.end(), text);
-    if (found != choices.end()) return static_cast<std::size_t>(found - choices.begin());
-    std::string known;
-    for (const auto c : choices) known += (known.empty() ? "" : " or ") + std::string(c);
-    const std::string near = nearest_name(text, choices);
-    throw UsageError(std::string(key) + ": '" + std::string(text) + "' is not " + known +
-                     (near.empty() ? "" : "; did you mean '" + near + "'?"));
-  }
-
-private:
-  Settings& settings_;
-};
-
 Schedule parse_schedule(std::string_view text) {
   constexpr std::array<std::string_view, 3> kNames = {"constant", "robbins_monro", "power"};
   const Call call = parse_call("schedule", text);
   Schedule schedule;
-  const std::size_t kind = Reader::choice_of("schedule", call.name, kNames);
+  const std::size_t kind = KeyReader::choice_of("schedule", call.name, kNames);
   schedule.kind = static_cast<Schedule::Kind>(kind);
   if (call.arguments.size() != kind) {
     throw UsageError("schedule: '" + std::string(text) +
@@ -106,30 +54,15 @@ void require_positive(std::string_view key, const std::vector<double>& values) {
   }
 }
 
-double number_between(const Reader& reader, std::string_view key, double low, double high,
-                      bool exclusive) {
-  const double value = reader.number(key);
-  const bool inside = exclusive ? value > low && value < high : value >= low && value <= high;
-  if (!inside) {
-    throw UsageError(std::string(key) + ": " + format_number(value) + " has to lie " +
-                     (exclusive ? "strictly between " : "between ") + format_number(low) + " and " +
-                     format_number(high));
-  }
-  return value;
-}
-
 /// Cells are counted in 64 bits; long before that ends, so does every machine's memory.
 void check_size(const Sweep& sweep) {
   constexpr double kMostCells = 0x1p48;
   double cells = 1;
-  for (const std::size_t extent : {sweep.depth.size(), sweep.init.size(), sweep.step_size.size(),
-                                   sweep.eta.size(), sweep.target.size()}) {
-    cells *= static_cast<double>(extent);
-  }
+  for (const Axis& axis : sweep.axes()) cells *= static_cast<double>(axis.values.size());
   if (cells <= kMostCells) return;
   char sizes[96];
   std::snprintf(sizes, sizeof sizes, "%.3g cells need more than %.3g GiB", cells,
-                cells * sizeof(CellState) / 0x1p30);
+                cells * state_bytes(sweep.outcome_size()) / 0x1p30);
   throw UsageError("the grid is too large for any machine's memory: " + std::string(sizes));
 }
 
@@ -210,18 +143,33 @@ double schedule_factor(const Schedule& schedule, std::uint64_t step) {
   return 1;
 }
 
-Sweep Sweep::from_settings(const Settings& given) {
-  Sweep sweep;
-  const auto model = given.find("model");
-  if (model != given.end() && model->second.size() == 1) sweep.model = model->second.front();
-  for (const auto& [name, items] : given) require_known_key(sweep.model, name);
-  sweep.settings = given;
-  for (const Key& key : keys_of(sweep.model)) {
-    sweep.settings.try_emplace(std::string(key.name), split_items(key.fallback));
-  }
-  const Reader reader(sweep.settings);
+namespace {
 
-  sweep.model = reader.one("model");
+void read_common_keys(const KeyReader& reader, Sweep& sweep) {
+  constexpr std::array<std::string_view, 2> kStreams = {"shared", "independent"};
+  constexpr std::array<std::string_view, 3> kSaves = {"mean", "seeds", "weights"};
+  constexpr std::array<std::string_view, 2> kPrecisions = {"f32", "f64"};
+  sweep.seeds = static_cast<std::uint32_t>(reader.integer("seeds", 1, kSeedLimit));
+  sweep.first_seed = static_cast<std::uint32_t>(reader.integer("first_seed", 0, kSeedLimit - 1));
+  sweep.base_seed = reader.integer("base_seed", 0, ~std::uint64_t{0});
+  if (sweep.settings.contains("noise_streams")) { // a model without noise has no such key
+    sweep.noise_streams = static_cast<NoiseStreams>(reader.choice("noise_streams", kStreams));
+  }
+  sweep.steps = reader.integer("steps", 1, 1000000000000u);
+  sweep.record = static_cast<std::uint32_t>(reader.integer("record", 0, 100000));
+  sweep.save = static_cast<Save>(reader.choice("save", kSaves));
+  sweep.precision = static_cast<Precision>(reader.choice("precision", kPrecisions));
+  if (std::uint64_t{sweep.first_seed} + sweep.seeds > kSeedLimit) {
+    throw UsageError("seeds: seed numbers end at " + std::to_string(kSeedLimit - 1) +
+                     ", but first_seed + seeds goes beyond");
+  }
+  if (sweep.record > sweep.steps) {
+    throw UsageError("record: " + std::to_string(sweep.record) + " times do not fit into " +
+                     std::to_string(sweep.steps) + " steps");
+  }
+}
+
+void read_ssam_keys(const KeyReader& reader, Sweep& sweep) {
   for (const double value : parse_axis("depth", reader.list("depth"))) {
     sweep.depth.push_back(
         static_cast<int>(parse_integer("depth", format_number(value), 1, ssam::kMaxDepth)));
@@ -237,9 +185,6 @@ Sweep Sweep::from_settings(const Settings& given) {
   constexpr std::array<std::string_view, 2> kStepUnits = {"absolute", "scaled"};
   constexpr std::array<std::string_view, 2> kTargetUnits = {"absolute", "threshold"};
   constexpr std::array<std::string_view, 2> kNoises = {"gaussian", "none"};
-  constexpr std::array<std::string_view, 2> kStreams = {"shared", "independent"};
-  constexpr std::array<std::string_view, 3> kSaves = {"mean", "seeds", "weights"};
-  constexpr std::array<std::string_view, 2> kPrecisions = {"f32", "f64"};
   sweep.step_size = parse_axis("step_size", reader.list("step_size"));
   sweep.step_size_unit = static_cast<Unit>(reader.choice("step_size_unit", kStepUnits));
   sweep.schedule = parse_schedule(reader.one("schedule"));
@@ -248,24 +193,12 @@ Sweep Sweep::from_settings(const Settings& given) {
   sweep.target = parse_axis("target", reader.list("target"));
   sweep.target_unit = static_cast<Unit>(reader.choice("target_unit", kTargetUnits));
   sweep.noise = static_cast<Noise>(reader.choice("noise", kNoises));
-  sweep.seeds = static_cast<std::uint32_t>(reader.integer("seeds", 1, kSeedLimit));
-  sweep.first_seed = static_cast<std::uint32_t>(reader.integer("first_seed", 0, kSeedLimit - 1));
-  sweep.base_seed = reader.integer("base_seed", 0, ~std::uint64_t{0});
-  sweep.noise_streams = static_cast<NoiseStreams>(reader.choice("noise_streams", kStreams));
-  sweep.steps = reader.integer("steps", 1, 1000000000000u);
   sweep.projection_radius = reader.number("projection_radius");
-  sweep.tail_average = number_between(reader, "tail_average", 0, 1, false);
-  sweep.survival_level = number_between(reader, "survival_level", 0, 1, true);
-  sweep.record = static_cast<std::uint32_t>(reader.integer("record", 0, 100000));
-  sweep.save = static_cast<Save>(reader.choice("save", kSaves));
-  sweep.precision = static_cast<Precision>(reader.choice("precision", kPrecisions));
+  sweep.tail_average = reader.number_between("tail_average", 0, 1);
+  sweep.survival_level = reader.number_between("survival_level", 0, 1, true);
 
   require_positive("step_size", sweep.step_size);
   require_positive("eta", sweep.eta);
-  if (std::uint64_t{sweep.first_seed} + sweep.seeds > kSeedLimit) {
-    throw UsageError("seeds: seed numbers end at " + std::to_string(kSeedLimit - 1) +
-                     ", but first_seed + seeds goes beyond");
-  }
   if (sweep.projection_radius < 0) {
     throw UsageError("projection_radius: " + format_number(sweep.projection_radius) +
                      " has to be at least 0 (0: never project)");
@@ -279,35 +212,211 @@ Sweep Sweep::from_settings(const Settings& given) {
       std::find(sweep.depth.begin(), sweep.depth.end(), 1) != sweep.depth.end()) {
     throw UsageError("target_unit: depth 1 has no threshold to measure targets in; use absolute");
   }
-  if (sweep.record > sweep.steps) {
-    throw UsageError("record: " + std::to_string(sweep.record) + " times do not fit into " +
-                     std::to_string(sweep.steps) + " steps");
+}
+
+/// Finds the largest network of a coupled model; refuses those that do not fit into a GPU thread.
+void measure_networks(Sweep& sweep) {
+  sweep.coupled_weights = sweep.coupled_numbers = 0;
+  for (std::size_t i = 0; i < sweep.configurations(); ++i) {
+    const Sizes sizes = sweep.with_point(
+        i, [&](const Point& point) { return sweep.coupled->sizes(sweep.coupled->shape(point)); });
+    sweep.coupled_weights = std::max(sweep.coupled_weights, sizes.weights);
+    const std::size_t numbers = sizes.constants + sizes.state + sizes.work;
+    sweep.coupled_numbers = std::max(sweep.coupled_numbers, numbers);
+    if (numbers <= kMaxNetworkNumbers) continue;
+    throw UsageError("model: a network of " + sweep.describe(i) + " takes " +
+                     std::to_string(numbers) + " numbers, more than " +
+                     std::to_string(kMaxNetworkNumbers) + ": use smaller networks");
   }
-  check_size(sweep);
-  check_coordinates(sweep);
-  check_magnitudes(sweep);
+}
+
+} // namespace
+
+Sweep Sweep::from_settings(const Settings& given) {
+  Sweep sweep;
+  const auto model = given.find("model");
+  if (model != given.end() && model->second.size() == 1) sweep.model = model->second.front();
+  const ModelInfo& info = model_named(sweep.model);
+  for (const auto& [name, items] : given) require_known_key(sweep.model, name);
+  sweep.settings = given;
+  for (const Key& key : info.keys) {
+    sweep.settings.try_emplace(std::string(key.name), split_items(key.fallback));
+  }
+  const KeyReader reader(sweep.settings);
+  sweep.model = reader.one("model");
+  read_common_keys(reader, sweep);
+  if (info.make) {
+    sweep.coupled_axes = read_axes(info.keys, reader);
+    sweep.coupled = info.make(reader, sweep.coupled_axes);
+    check_size(sweep);
+    measure_networks(sweep);
+  } else {
+    read_ssam_keys(reader, sweep);
+    check_size(sweep);
+    check_coordinates(sweep);
+    check_magnitudes(sweep);
+  }
   return sweep;
 }
 
 std::string Sweep::text() const {
   std::string text;
   for (const Key& key : keys_of(model)) {
-    text += sweep_file_line(key, settings.at(std::string(key.name)));
+    const std::vector<std::string>& items = settings.at(std::string(key.name));
+    if (!items.empty()) text += sweep_file_line(key, items);
   }
   return text;
 }
 
-std::size_t Sweep::configurations_per_depth() const {
-  return init.size() * step_size.size() * eta.size();
+namespace {
+
+std::vector<Axis> ssam_axes(const Sweep& sweep) {
+  std::vector<Axis> axes(5);
+  axes[0] = {"depth", {sweep.depth.begin(), sweep.depth.end()}, {}, "number of layers L"};
+  axes[1] = {"init", {}, {}, "how the weights start"};
+  for (std::size_t i = 0; i < sweep.init.size(); ++i) {
+    axes[1].values.push_back(static_cast<double>(i));
+    axes[1].words.push_back(format_init(sweep.init[i]));
+  }
+  const bool scaled = sweep.step_size_unit == Unit::relative;
+  const bool relative = sweep.target_unit == Unit::relative;
+  axes[2] = {"step_size",
+             sweep.step_size,
+             {},
+             scaled ? "scaled step size alpha eta^(2L-2)" : "step size alpha"};
+  axes[3] = {"eta", sweep.eta, {}, "standard deviation eta of the parameter noise"};
+  axes[4] = {"target",
+             sweep.target,
+             {},
+             relative ? "target w* in units of the existence threshold" : "target w*"};
+  return axes;
 }
-std::size_t Sweep::configurations() const { return depth.size() * configurations_per_depth(); }
+
+const std::vector<OrderParameterInfo>& ssam_order_parameters() {
+  static const std::vector<OrderParameterInfo> list = {
+      {"shrinkage", "1", "shrinkage lambda = (p sign(w*) / |w*|)^(1/L)"},
+      {"product", "1", "product p = w_1 ... w_L, averaged over the tail of the run"},
+      {"imbalance", "1", "imbalance, max over l of |w_l^2 - w_(l+1)^2|"},
+      {"loss", "1", "loss (w* - p)^2 at the final weights"},
+      {"average_sharpness", "1", "average sharpness prod (w_l^2 + eta^2) - prod w_l^2"},
+      {"hessian_trace", "1", "Hessian trace, sum over l of 2 prod_(m!=l) w_m^2"},
+  };
+  return list;
+}
+
+template <class T>
+std::vector<T> chosen(const std::vector<T>& values, const std::vector<std::size_t>& kept) {
+  std::vector<T> list;
+  for (const std::size_t i : kept) list.push_back(values[i]);
+  return list;
+}
+
+} // namespace
+
+std::vector<std::size_t> Sweep::indices(const std::vector<Axis>& axes, std::size_t index) {
+  std::vector<std::size_t> at(axes.size());
+  for (std::size_t i = axes.size(); i-- > 0;) {
+    at[i] = index % axes[i].values.size();
+    index /= axes[i].values.size();
+  }
+  return at;
+}
+
+std::vector<Axis> Sweep::axes() const { return coupled ? coupled_axes : ssam_axes(*this); }
+
+std::vector<OrderParameterInfo> Sweep::order_parameters() const {
+  return coupled ? coupled->order_parameters() : ssam_order_parameters();
+}
+
+std::size_t Sweep::outcome_size() const {
+  if (!coupled) return ssam::kOrderParameters;
+  std::size_t count = 0;
+  for (const OrderParameterInfo& info : coupled->order_parameters()) count += info.count;
+  return count;
+}
+
+Sweep Sweep::part(const std::vector<std::vector<std::size_t>>& kept) const {
+  Sweep sweep = *this;
+  const std::vector<Axis> all = axes();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    std::vector<std::string>& items = sweep.settings[all[i].name];
+    items.clear();
+    for (const std::size_t k : kept[i]) {
+      items.push_back(all[i].words.empty() ? format_number(all[i].values[k]) : all[i].words[k]);
+    }
+    if (!coupled) continue;
+    sweep.coupled_axes[i].values = chosen(all[i].values, kept[i]);
+    if (!all[i].words.empty()) sweep.coupled_axes[i].words = chosen(all[i].words, kept[i]);
+  }
+  if (coupled) {
+    measure_networks(sweep);
+    return sweep;
+  }
+  sweep.depth = chosen(depth, kept[0]);
+  sweep.init = chosen(init, kept[1]);
+  sweep.step_size = chosen(step_size, kept[2]);
+  sweep.eta = chosen(eta, kept[3]);
+  sweep.target = chosen(target, kept[4]);
+  return sweep;
+}
+
+std::string Sweep::describe(std::size_t cell) const {
+  const std::vector<Axis> all = axes();
+  const std::vector<std::size_t> index = indices(all, cell);
+  std::string text;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    text +=
+        (i == 0 ? "" : ", ") + all[i].name + " " +
+        (all[i].words.empty() ? format_number(all[i].values[index[i]]) : all[i].words[index[i]]);
+  }
+  return text;
+}
+
+std::size_t Sweep::configurations() const {
+  std::size_t count = 1;
+  if (coupled) {
+    for (const Axis& axis : coupled_axes) count *= axis.values.size();
+    return count;
+  }
+  return depth.size() * configurations_per_group();
+}
+std::size_t Sweep::configurations_per_group() const {
+  return coupled ? configurations() : init.size() * step_size.size() * eta.size();
+}
 std::uint64_t Sweep::networks() const { return std::uint64_t{configurations()} * seeds; }
 
+std::size_t Sweep::weights(std::size_t index) const {
+  if (!coupled) return static_cast<std::size_t>(depth[index / configurations_per_group()]);
+  return with_point(
+      index, [&](const Point& point) { return coupled->sizes(coupled->shape(point)).weights; });
+}
+
+std::size_t Sweep::most_weights() const {
+  return coupled ? coupled_weights
+                 : static_cast<std::size_t>(*std::max_element(depth.begin(), depth.end()));
+}
+
 double Sweep::updates() const {
-  double layers = 0;
-  for (const int d : depth) layers += d;
-  return layers * static_cast<double>(configurations_per_depth()) *
+  double all = 0;
+  if (coupled) {
+    for (std::size_t i = 0; i < configurations(); ++i) all += static_cast<double>(weights(i));
+    return all * seeds * static_cast<double>(steps);
+  }
+  for (const int d : depth) all += d;
+  return all * static_cast<double>(configurations_per_group()) *
          static_cast<double>(target.size()) * seeds * static_cast<double>(steps);
+}
+
+std::uint64_t Sweep::noise_key(std::size_t index) const {
+  if (!coupled) return configuration(index).key;
+  if (noise_streams == NoiseStreams::shared) return base_seed;
+  // The values of the configuration name its noise, never its place in the grid.
+  const std::vector<std::size_t> at = indices(coupled_axes, index);
+  std::uint64_t digest = 0;
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    digest = mix64(digest ^ as_bits(coupled_axes[i].values[at[i]]));
+  }
+  return independent_key(base_seed, digest);
 }
 
 Configuration Sweep::configuration(std::size_t index) const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 #include "sharpsweep/numerics/sha256.hpp"
 #include "sharpsweep/sweep/axis.hpp"
@@ -14,18 +15,19 @@ namespace {
 constexpr std::size_t kUnitCoordinates = 4096;
 constexpr std::size_t kMaxUnitConfigurations = 16;
 
-/// The sweep with some of its targets only.
+/// Networks that a unit of a coupled model has at least, where seeds allow it.
+constexpr std::size_t kUnitNetworks = 256;
+
+/// The sweep with some of the cells of its networks only.
 Sweep with_targets(const Sweep& sweep, const std::vector<std::uint32_t>& targets) {
-  if (targets.size() == sweep.target.size()) return sweep;
-  Sweep part = sweep;
-  std::vector<std::string>& items = part.settings["target"];
-  part.target.clear();
-  items.clear();
-  for (const std::uint32_t t : targets) {
-    part.target.push_back(sweep.target[t]);
-    items.push_back(format_number(sweep.target[t]));
+  if (targets.size() == sweep.cells_per_network()) return sweep;
+  std::vector<std::vector<std::size_t>> kept;
+  for (const Axis& axis : sweep.axes()) {
+    std::vector<std::size_t>& indices = kept.emplace_back(axis.values.size());
+    std::iota(indices.begin(), indices.end(), std::size_t{0});
   }
-  return part;
+  kept.back().assign(targets.begin(), targets.end());
+  return sweep.part(kept);
 }
 
 /// Gathers cells with equal fate into units: of one configuration and seed block those targets of
@@ -37,7 +39,7 @@ public:
   Gatherer(const Sweep& sweep, Cut cut) : sweep_(sweep), cut_(std::move(cut)) {}
 
   void add(std::uint32_t block, std::size_t configuration, const std::uint8_t* done) {
-    std::size_t targets = sweep_.target.size();
+    const std::size_t targets = sweep_.cells_per_network();
     std::uint8_t least = done[0];
     for (std::size_t t = 1; t < targets; ++t) least = std::min(least, done[t]);
     const bool coupled = sweep_.projection_radius > 0; // a network is done as a whole
@@ -84,11 +86,12 @@ private:
 
 std::vector<Work> gather(const Sweep& sweep, const Coverage& done, const Gatherer::Cut& cut) {
   Gatherer gatherer(sweep, cut);
-  const std::size_t per_depth = sweep.configurations_per_depth(), targets = sweep.target.size();
+  const std::size_t per_group = sweep.configurations_per_group();
+  const std::size_t targets = sweep.cells_per_network();
   std::vector<std::uint8_t> seeds(targets);
-  for (std::size_t d = 0; d < sweep.depth.size(); ++d) {
+  for (std::size_t first = 0; first < sweep.configurations(); first += per_group) {
     for (std::uint32_t block = 0; block < seed_blocks(sweep); ++block) {
-      for (std::size_t c = d * per_depth; c < (d + 1) * per_depth; ++c) {
+      for (std::size_t c = first; c < first + per_group; ++c) {
         for (std::size_t t = 0; t < targets; ++t) seeds[t] = done.at(block, c * targets + t);
         gatherer.add(block, c, seeds.data());
       }
@@ -101,8 +104,11 @@ std::vector<Work> gather(const Sweep& sweep, const Coverage& done, const Gathere
 
 std::size_t configurations_per_unit(const Sweep& sweep) {
   // A path weighs like as many outcomes: units with long ones hold fewer configurations.
-  const double outcomes = static_cast<double>(sweep.target.size()) *
+  const double outcomes = static_cast<double>(sweep.cells_per_network()) *
                           std::min(sweep.seeds, kSeedBlock) * (1.0 + sweep.record / 16.0);
+  if (sweep.coupled) {
+    return std::max<std::size_t>(1, static_cast<std::size_t>(kUnitNetworks / outcomes));
+  }
   const double fit = static_cast<double>(kUnitCoordinates) / outcomes;
   return fit < 1 ? 1 : std::min(static_cast<std::size_t>(fit), kMaxUnitConfigurations);
 }
@@ -125,28 +131,29 @@ std::uint32_t seeds_of_block(const Sweep& sweep, std::uint32_t block) {
 }
 
 bool continues(const Sweep& sweep, const WorkUnit& previous, const WorkUnit& next) {
-  const std::size_t per_depth = sweep.configurations_per_depth();
+  const std::size_t per_group = sweep.configurations_per_group();
   return next.first_configuration == previous.first_configuration + previous.configurations &&
-         next.first_configuration / per_depth == previous.first_configuration / per_depth &&
+         next.first_configuration / per_group == previous.first_configuration / per_group &&
          next.first_seed == previous.first_seed && next.seeds == previous.seeds &&
          next.earlier_seeds == previous.earlier_seeds;
 }
 
 std::uint64_t count_work_units(const Sweep& sweep) {
   const std::size_t per_unit = configurations_per_unit(sweep);
-  const std::size_t per_depth = (sweep.configurations_per_depth() + per_unit - 1) / per_unit;
-  return std::uint64_t{sweep.depth.size()} * per_depth * seed_blocks(sweep);
+  const std::size_t per_group = sweep.configurations_per_group();
+  return std::uint64_t{sweep.configurations() / per_group} *
+         ((per_group + per_unit - 1) / per_unit) * seed_blocks(sweep);
 }
 
 std::vector<WorkUnit> plan_work_units(const Sweep& sweep) {
   std::vector<WorkUnit> units;
   units.reserve(count_work_units(sweep));
   const std::size_t per_unit = configurations_per_unit(sweep);
-  const std::size_t per_depth = sweep.configurations_per_depth();
-  for (std::size_t d = 0; d < sweep.depth.size(); ++d) {
+  const std::size_t per_group = sweep.configurations_per_group();
+  for (std::size_t first = 0; first < sweep.configurations(); first += per_group) {
     for (std::uint32_t block = 0; block < seed_blocks(sweep); ++block) {
-      for (std::size_t c = 0; c < per_depth; c += per_unit) {
-        units.push_back({d * per_depth + c, std::min(per_unit, per_depth - c),
+      for (std::size_t c = 0; c < per_group; c += per_unit) {
+        units.push_back({first + c, std::min(per_unit, per_group - c),
                          first_seed_of_block(sweep, block), seeds_of_block(sweep, block)});
       }
     }
@@ -155,8 +162,12 @@ std::vector<WorkUnit> plan_work_units(const Sweep& sweep) {
 }
 
 double updates(const Sweep& sweep, const WorkUnit& unit) {
-  return static_cast<double>(unit.configurations * sweep.target.size()) * unit.trained_seeds() *
-         sweep.configuration(unit.first_configuration).depth * static_cast<double>(sweep.steps);
+  double weights = 0;
+  for (std::size_t i = 0; i < unit.configurations; ++i) {
+    weights += static_cast<double>(sweep.weights(unit.first_configuration + i));
+  }
+  return weights * static_cast<double>(sweep.cells_per_network()) * unit.trained_seeds() *
+         static_cast<double>(sweep.steps);
 }
 
 std::vector<Work> missing_work(const Sweep& sweep, const Coverage& done) {
@@ -221,34 +232,63 @@ double updates(const std::vector<Work>& work) {
   return total;
 }
 
-std::string identity(const Sweep& sweep, const WorkUnit& unit) {
-  Sha256 hash;
-  const auto put = [&hash](const auto& value) { hash.update(&value, sizeof value); };
-  hash.update(sweep.model);
-  put(kNumericVersion);
+namespace {
+
+template <class T>
+void put(Sha256& hash, const T& value) {
+  hash.update(&value, sizeof value);
+}
+
+void put_ssam(Sha256& hash, const Sweep& sweep, const WorkUnit& unit) {
   for (const int setting :
        {static_cast<int>(sweep.noise), static_cast<int>(sweep.noise_streams),
         static_cast<int>(sweep.precision), static_cast<int>(sweep.schedule.kind),
         static_cast<int>(sweep.save), static_cast<int>(sweep.record)}) {
-    put(setting);
+    put(hash, setting);
   }
   for (const double number : {sweep.schedule.k0, sweep.schedule.gamma, sweep.projection_radius,
                               sweep.tail_average, sweep.survival_level}) {
-    put(number);
+    put(hash, number);
   }
-  put(sweep.steps);
-  put(unit.first_seed);
-  put(unit.seeds);
+  put(hash, sweep.steps);
+  put(hash, unit.first_seed);
+  put(hash, unit.seeds);
   for (std::size_t i = 0; i < unit.configurations; ++i) {
     const Configuration c = sweep.configuration(unit.first_configuration + i);
-    put(c.depth);
-    put(c.init.kind);
-    for (const double number : {c.init.scale, c.init.ratio, c.alpha, c.eta}) put(number);
-    put(c.key);
+    put(hash, c.depth);
+    put(hash, c.init.kind);
+    for (const double number : {c.init.scale, c.init.ratio, c.alpha, c.eta}) put(hash, number);
+    put(hash, c.key);
     for (std::size_t t = 0; t < sweep.target.size(); ++t) {
-      put(sweep.target[t]);
-      put(sweep.target_value(c.depth, c.eta, t));
+      put(hash, sweep.target[t]);
+      put(hash, sweep.target_value(c.depth, c.eta, t));
     }
+  }
+}
+
+void put_coupled(Sha256& hash, const Sweep& sweep, const WorkUnit& unit) {
+  for (const Key& key : keys_of(sweep.model)) {
+    if (key.axis || key.name == "seeds" || key.name == "first_seed") continue;
+    hash.update(sweep_file_line(key, sweep.settings.at(std::string(key.name))));
+  }
+  put(hash, unit.first_seed);
+  put(hash, unit.seeds);
+  for (std::size_t i = 0; i < unit.configurations; ++i) {
+    hash.update(sweep.describe(unit.first_configuration + i)); // the shortest exact texts
+    hash.update("\n");
+  }
+}
+
+} // namespace
+
+std::string identity(const Sweep& sweep, const WorkUnit& unit) {
+  Sha256 hash;
+  hash.update(sweep.model);
+  put(hash, kNumericVersion);
+  if (sweep.coupled) {
+    put_coupled(hash, sweep, unit);
+  } else {
+    put_ssam(hash, sweep, unit);
   }
   return hash.hex();
 }

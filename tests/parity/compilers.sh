@@ -11,8 +11,10 @@ check() { # COMPILER LEVEL
     local flags=(-std=c++20 "$level" -ffp-contract=off -fno-math-errno -w -I "$ROOT/include"
                  -I "$ROOT" -DSHARPSWEEP_HAVE_X86_KERNELS)
     mkdir -p "$folder"
-    for source in host/sweep/{axis,keys,sweep,work_units} host/cpu/{backend,trainer,dispatch} \
-        host/cpu/kernels_{scalar,avx2,avx512} tests/parity/golden_main; do
+    for source in host/sweep/{axis,key_reader,keys,models,sweep,work_units} \
+        host/analysis/max_margin host/coupled/unit_networks \
+        host/cpu/{backend,coupled,trainer,dispatch} \
+        host/cpu/{kernels,coupled}_{scalar,avx2,avx512} tests/parity/golden_main; do
         case $source in
         *avx2) set -- -mavx2 -mfma ;;
         *avx512) set -- -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma ;;

@@ -19,10 +19,9 @@ inline std::vector<UnitResult> results_of(const Sweep& sweep, Backend& backend) 
   const auto units = plan_work_units(sweep);
   std::vector<UnitResult> results(units.size());
   Progress progress;
-  backend.train(
-      sweep, units,
-      [&](std::size_t index, UnitResult&& result) { results[index] = std::move(result); },
-      progress, {});
+  backend.train(sweep, units,
+                [&](std::size_t index, UnitResult&& result) { results[index] = std::move(result); },
+                progress, {});
   return results;
 }
 
@@ -41,10 +40,9 @@ inline std::vector<UnitResult> results_in_two_goes(const Sweep& sweep, Backend& 
     beginnings.back().earlier_seeds = 0;
     of_unit.push_back(i);
   }
-  backend.train(
-      sweep, beginnings,
-      [&](std::size_t i, UnitResult&& result) { first[of_unit[i]] = std::move(result); }, progress,
-      {});
+  backend.train(sweep, beginnings,
+                [&](std::size_t i, UnitResult&& result) { first[of_unit[i]] = std::move(result); },
+                progress, {});
   backend.train(
       sweep, units, [&](std::size_t i, UnitResult&& result) { second[i] = std::move(result); },
       progress, [&](std::size_t i) { return first[i]; });
@@ -57,10 +55,15 @@ inline std::size_t differing_cells(const std::vector<UnitResult>& a,
   std::size_t different = 0;
   for (std::size_t u = 0; u < a.size(); ++u) {
     for (const auto list : {&UnitResult::cells, &UnitResult::path}) {
-      const auto &left = a[u].*list, &right = b[u].*list;
+      const CellStates &left = a[u].*list, &right = b[u].*list;
       cells += left.size();
       for (std::size_t i = 0; i < left.size(); ++i) {
-        different += i < right.size() && std::memcmp(&left[i], &right[i], sizeof left[i]) == 0 ? 0 : 1;
+        const bool same =
+            i < right.size() && left.parameters == right.parameters &&
+            left.finished[i] == right.finished[i] && left.diverged[i] == right.diverged[i] &&
+            left.survivors[i] == right.survivors[i] &&
+            std::memcmp(left.of(i), right.of(i), left.parameters * sizeof(Moments)) == 0;
+        different += same ? 0 : 1;
       }
     }
   }
@@ -103,9 +106,7 @@ inline bool digests_agree(const golden::Case& c, Backend& backend) {
         weights.update(&weight, sizeof weight);
       }
     }
-    for (const Outcome& outcome : result.outcomes) {
-      outcomes.update(outcome.value, sizeof outcome.value);
-    }
+    outcomes.update(result.outcomes.data(), result.outcomes.size() * sizeof(double));
   }
   return weights.hex() == c.weights && outcomes.hex() == c.outcomes;
 }

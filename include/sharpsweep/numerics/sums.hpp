@@ -31,6 +31,7 @@ inline constexpr std::uint32_t kTailGroup = 8;
 struct Moments {
   double mean = 0;
   double m2 = 0;
+  bool operator==(const Moments&) const = default;
 
   /// \param n  how many values were pushed, this one included
   SHARPSWEEP_INLINE void push(double x, std::uint32_t n) {

@@ -53,9 +53,8 @@ using Settings = std::map<std::string, std::vector<std::string>>;
 /// The keys that a model's sweep file may hold, `model` included, in the order of the output.
 /// Throws UsageError for an unknown model, naming the known ones.
 std::span<const Key> keys_of(std::string_view model);
-
-/// The names of all models.
-std::span<const std::string_view> model_names();
+/// The keys of ssam.
+std::span<const Key> ssam_keys();
 
 /// Splits "[a, b(1,2), c]" or "a, b(1,2), c" at commas outside parentheses; quotes are taken off.
 std::vector<std::string> split_items(std::string_view text);

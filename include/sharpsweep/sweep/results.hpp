@@ -1,53 +1,87 @@
 /// \file
-/// What training yields: outcomes of single coordinates, and their reduction over seeds.
+/// What training yields: outcomes of networks, reduced over seeds.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
-#include "sharpsweep/models/ssam.hpp"
 #include "sharpsweep/numerics/sums.hpp"
 
 namespace sharpsweep {
 
-inline constexpr int kOrderParameters = ssam::kOrderParameters;
+/// Cells, each reduced over one block of at most 64 seeds.
+struct CellStates {
+  std::size_t parameters = 0; ///< numbers of an outcome
+  std::vector<std::uint32_t> finished;
+  std::vector<std::uint32_t> diverged;
+  std::vector<std::uint64_t> survivors; ///< bit i: the block's i-th seed survived (ssam)
+  std::vector<Moments> moments;         ///< [cell][parameter], over the seeds that finished
 
-/// Order parameters of one coordinate of one network.
-struct Outcome {
-  double value[kOrderParameters];
-  bool finished; ///< false: a weight left the finite range, and `value` is void
-};
+  CellStates() = default;
+  CellStates(std::size_t cells, std::size_t count) : parameters(count) { resize(cells); }
+  std::size_t size() const { return finished.size(); }
+  void resize(std::size_t cells) {
+    finished.resize(cells);
+    diverged.resize(cells);
+    survivors.resize(cells);
+    moments.resize(cells * parameters);
+  }
+  const Moments* of(std::size_t cell) const { return moments.data() + cell * parameters; }
 
-/// One cell (a configuration and a target) reduced over one block of at most 64 seeds.
-struct CellState {
-  std::uint32_t finished = 0;
-  std::uint32_t diverged = 0;
-  std::uint64_t survivors = 0; ///< bit i: the block's i-th seed survived
-  Moments moments[kOrderParameters];
-
-  /// Adds the outcome of the next seed, in ascending order.
-  /// \param bit  position of the seed in its block of 64
-  SHARPSWEEP_INLINE void push(const Outcome& outcome, unsigned bit, double survival_level) {
-    if (!outcome.finished) {
-      ++diverged;
+  /// Adds the outcome of a cell's next seed, in ascending order.
+  /// \param values  null where the network diverged
+  void push(std::size_t cell, const double* values) {
+    if (!values) {
+      ++diverged[cell];
       return;
     }
-    ++finished;
-    if (outcome.value[ssam::shrinkage] >= survival_level) survivors |= std::uint64_t{1} << bit;
-    for (int i = 0; i < kOrderParameters; ++i) moments[i].push(outcome.value[i], finished);
+    ++finished[cell];
+    for (std::size_t i = 0; i < parameters; ++i) {
+      moments[cell * parameters + i].push(values[i], finished[cell]);
+    }
   }
+  /// Sets a cell to one of other states with as many parameters.
+  void copy(std::size_t cell, const CellStates& from, std::size_t index) {
+    finished[cell] = from.finished[index];
+    diverged[cell] = from.diverged[index];
+    survivors[cell] = from.survivors[index];
+    for (std::size_t i = 0; i < parameters; ++i) {
+      moments[cell * parameters + i] = from.moments[index * parameters + i];
+    }
+  }
+  /// Appends some cells of other states.
+  void append(const CellStates& from, std::size_t first, std::size_t count) {
+    parameters = from.parameters;
+    const auto add = [](auto& list, const auto& more, std::size_t begin, std::size_t n) {
+      const auto at = more.begin() + static_cast<std::ptrdiff_t>(begin);
+      list.insert(list.end(), at, at + static_cast<std::ptrdiff_t>(n));
+    };
+    add(finished, from.finished, first, count);
+    add(diverged, from.diverged, first, count);
+    add(survivors, from.survivors, first, count);
+    add(moments, from.moments, first * parameters, count * parameters);
+  }
+  bool operator==(const CellStates&) const = default;
 };
 
-/// The results of one work unit. A unit's cells are [configuration][target].
-struct UnitResult {
-  std::vector<CellState> cells;
-  std::vector<CellState> path;   ///< [record time][configuration][target]
-  std::vector<Outcome> outcomes; ///< [configuration][seed][target]; empty with save = mean
-  std::vector<double> weights;   ///< [configuration][seed][target][layer] with save = weights
+/// Bytes of one cell's state in memory.
+inline double state_bytes(std::size_t parameters) {
+  return 16.0 + sizeof(Moments) * static_cast<double>(parameters);
+}
 
-  std::size_t bytes() const { ///< of memory
-    return (cells.size() + path.size()) * sizeof(CellState) + outcomes.size() * sizeof(Outcome) +
-           weights.size() * sizeof(double);
+/// The results of one work unit. A unit's cells are [configuration][target]; a coupled model has
+/// one target.
+struct UnitResult {
+  CellStates cells;
+  CellStates path;              ///< [record time][configuration][target]
+  std::vector<double> outcomes; ///< [configuration][seed][target][parameter]; NaN where the network
+                                ///< diverged; empty with save = mean
+  std::vector<double> weights;  ///< [configuration][seed][target][weight] with save = weights
+
+  double bytes() const { ///< of memory
+    return state_bytes(cells.parameters) * static_cast<double>(cells.size() + path.size()) +
+           8 * static_cast<double>(outcomes.size() + weights.size());
   }
 };
 

@@ -16,7 +16,8 @@ namespace sharpsweep {
 /// survivors of one block are one 64-bit mask.
 inline constexpr std::uint32_t kSeedBlock = 64;
 
-/// Consecutive configurations of one depth, with all their targets, for one block of seeds.
+/// Consecutive configurations of one group (Sweep::configurations_per_group: one depth of ssam),
+/// with all their cells, for one block of seeds.
 struct WorkUnit {
   std::size_t first_configuration = 0;
   std::size_t configurations = 0;
@@ -35,7 +36,7 @@ std::vector<WorkUnit> plan_work_units(const Sweep& sweep);
 /// Configurations of a unit at most.
 std::size_t configurations_per_unit(const Sweep& sweep);
 
-/// Whether `next` holds the configurations that follow those of `previous`, of the same depth and
+/// Whether `next` holds the configurations that follow those of `previous`, of the same group and
 /// for the same seeds: the two can be trained as one batch, and share bundles.
 bool continues(const Sweep& sweep, const WorkUnit& previous, const WorkUnit& next);
 
@@ -53,7 +54,7 @@ std::uint32_t seeds_of_block(const Sweep& sweep, std::uint32_t block);
 /// keys, axis values, seeds) and of nothing else: never of its place in a grid.
 std::string identity(const Sweep& sweep, const WorkUnit& unit);
 
-/// Updates that training the unit takes: coordinates * layers * steps of the seeds to train.
+/// Updates that training the unit takes: weights * steps of the seeds to train.
 double updates(const Sweep& sweep, const WorkUnit& unit);
 
 /// What of a sweep is done: for every seed block and cell, how many first seeds of the block.

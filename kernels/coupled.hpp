@@ -1,0 +1,30 @@
+/// \file
+/// Advances coupled networks on a device: a thread is a network.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "sharpsweep/models/network.hpp"
+
+namespace sharpsweep::cuda {
+
+/// Networks of one shape, in arrays [number][network] of device memory.
+template <class T>
+struct CoupledSlice {
+  Shape shape;
+  Sizes sizes;
+  Steps steps;
+  const std::uint64_t* key;
+  const std::uint32_t* seed;
+  const T* constants;
+  T* state;
+  std::uint32_t networks;
+};
+
+/// Launches one slice of model number `model` of registry.hpp.
+template <class T>
+cudaError_t launch_coupled(std::size_t model, const CoupledSlice<T>& slice, cudaStream_t stream);
+
+} // namespace sharpsweep::cuda

@@ -1,0 +1,64 @@
+/// \file
+/// The kernel of coupled models, instantiated by one source file per precision.
+#pragma once
+
+#include "kernels/coupled.hpp"
+#include "sharpsweep/models/registry.hpp"
+
+namespace sharpsweep::cuda {
+
+inline constexpr unsigned kCoupledThreads = 64;
+
+/// Of its own, so that it is compiled once for every capacity below.
+template <class M, class T>
+__device__ __noinline__ void advance_network(const Shape& shape, const Steps& steps,
+                                             const NoiseLanes& noise, const T* constants, T* state,
+                                             T* work) {
+  M::template advance<T>(shape, steps, noise, constants, state, work);
+}
+
+/// \tparam kCapacity  numbers that a network may take: they lie in the thread's local memory, which
+///                    the hardware interleaves between threads
+template <class M, class T, int kCapacity>
+__global__ void __launch_bounds__(kCoupledThreads) advance_networks(CoupledSlice<T> slice) {
+  const std::uint32_t network = blockIdx.x * blockDim.x + threadIdx.x;
+  if (network >= slice.networks) return;
+  T numbers[kCapacity];
+  T* const state = numbers;
+  T* const constants = state + slice.sizes.state;
+  T* const work = constants + slice.sizes.constants;
+  const std::size_t stride = slice.networks;
+  for (std::size_t i = 0; i < slice.sizes.state; ++i) state[i] = slice.state[i * stride + network];
+  for (std::size_t i = 0; i < slice.sizes.constants; ++i) {
+    constants[i] = slice.constants[i * stride + network];
+  }
+  const NoiseLanes noise{slice.key + network, slice.seed + network};
+  advance_network<M, T>(slice.shape, slice.steps, noise, constants, state, work);
+  for (std::size_t i = 0; i < slice.sizes.state; ++i) slice.state[i * stride + network] = state[i];
+}
+
+template <class M, class T>
+cudaError_t launch_model(const CoupledSlice<T>& slice, cudaStream_t stream) {
+  const std::size_t numbers = slice.sizes.state + slice.sizes.constants + slice.sizes.work;
+  const unsigned blocks = (slice.networks + kCoupledThreads - 1) / kCoupledThreads;
+  if (numbers <= 128) {
+    advance_networks<M, T, 128><<<blocks, kCoupledThreads, 0, stream>>>(slice);
+  } else if (numbers <= 1024) {
+    advance_networks<M, T, 1024><<<blocks, kCoupledThreads, 0, stream>>>(slice);
+  } else {
+    static_assert(kMaxNetworkNumbers == 16384);
+    advance_networks<M, T, 16384><<<blocks, kCoupledThreads, 0, stream>>>(slice);
+  }
+  return cudaGetLastError();
+}
+
+template <class T, class... M>
+cudaError_t launch_of(ModelList<M...>, std::size_t model, const CoupledSlice<T>& slice,
+                      cudaStream_t stream) {
+  cudaError_t status = cudaErrorInvalidDeviceFunction;
+  std::size_t index = 0;
+  ((index++ == model ? void(status = launch_model<M, T>(slice, stream)) : void()), ...);
+  return status;
+}
+
+} // namespace sharpsweep::cuda
