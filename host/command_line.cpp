@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include "host/commands/commands.hpp"
+#include "host/data_file.hpp"
 #include "host/sweep_file.hpp"
 #include "host/version.hpp"
 #include "sharpsweep/sweep/axis.hpp"
@@ -149,7 +150,7 @@ struct SweepArguments {
   Sweep resolve() const {
     Settings settings = read_sweep_file(file);
     for (const auto& [name, text] : given) settings[name] = split_items(text);
-    return Sweep::from_settings(settings);
+    return Sweep::from_settings(inline_data(std::move(settings)));
   }
 };
 

@@ -19,9 +19,10 @@ ExitCode models_command(const std::string& model) {
   for (const Key& key : keys) {
     std::printf("  %-18s %.*s\n", std::string(key.name).c_str(),
                 static_cast<int>(key.values.size()), key.values.data());
-    std::printf("  %-18s %.*s (default %s%s)\n", "", static_cast<int>(key.help.size()),
-                key.help.data(), key.fallback.empty() ? "none" : std::string(key.fallback).c_str(),
-                key.axis ? "; an axis" : "");
+    std::string notes = key.fallback.empty() ? "" : "default " + std::string(key.fallback);
+    if (key.axis) notes += notes.empty() ? "an axis" : "; an axis";
+    std::printf("  %-18s %.*s%s\n", "", static_cast<int>(key.help.size()), key.help.data(),
+                notes.empty() ? "" : (" (" + notes + ")").c_str());
   }
   std::printf(
       "\n  An AXIS is a list of numbers, lin(first,last,count), log(first,last,count) or\n"

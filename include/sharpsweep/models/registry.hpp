@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include "sharpsweep/models/label_noise_model.hpp"
+#include "sharpsweep/models/sam_classification_model.hpp"
 #include "sharpsweep/models/sam_quadratic_model.hpp"
 
 namespace sharpsweep {
@@ -13,6 +15,7 @@ struct ModelList {
   static constexpr std::size_t size = sizeof...(M);
 };
 
-using CoupledModels = ModelList<sam_quadratic::Model>;
+using CoupledModels = ModelList<sam_classification::Model, sam_quadratic::Model, //
+                                label_noise::Model>;
 
 } // namespace sharpsweep

@@ -1,0 +1,62 @@
+/// \file
+/// Mini-sweeps of every coupled model and the digest of each, in both precisions: shared by the
+/// tests and by programs that have no test library.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/backend.hpp"
+#include "sharpsweep/numerics/sha256.hpp"
+#include "tests/parity/golden_coupled.hpp"
+#include "tests/parity/golden_sweep.hpp"
+
+namespace sharpsweep {
+
+/// Settings from "key = value; key = value".
+inline Settings settings_of(std::string_view text) {
+  Settings settings;
+  const auto trimmed = [](std::string_view part) {
+    const std::size_t begin = part.find_first_not_of(' ');
+    return std::string(begin == std::string_view::npos ? "" : part.substr(begin));
+  };
+  while (!text.empty()) {
+    const std::size_t end = text.find(';');
+    const std::string_view line = text.substr(0, end);
+    const std::size_t equals = line.find('=');
+    std::string key = trimmed(line.substr(0, equals));
+    key.erase(key.find_last_not_of(' ') + 1);
+    settings[key] = split_items(trimmed(line.substr(equals + 1)));
+    text = end == std::string_view::npos ? "" : text.substr(end + 1);
+  }
+  return settings;
+}
+
+inline Sweep sweep_of(const golden::CoupledCase& c, const char* precision) {
+  Settings settings = settings_of(c.settings);
+  settings["precision"] = {precision};
+  settings["save"] = {"weights"};
+  settings["record"] = {"3"};
+  return Sweep::from_settings(settings);
+}
+
+/// Over all that training hands to the analysis.
+inline std::string digest_of(const std::vector<UnitResult>& results) {
+  Sha256 hash;
+  const auto put = [&hash](const auto& list) {
+    hash.update(list.data(), list.size() * sizeof list[0]);
+  };
+  for (const UnitResult& result : results) {
+    for (const CellStates* states : {&result.cells, &result.path}) {
+      put(states->finished);
+      put(states->diverged);
+      put(states->moments);
+    }
+    put(result.outcomes);
+    put(result.weights);
+  }
+  return hash.hex();
+}
+
+} // namespace sharpsweep
