@@ -56,6 +56,7 @@ struct LogNetwork {
     }
   }
   int size() const { return static_cast<int>(lambda.size()); }
+  /// \return 1 / G before the step
   double step() { return log_step(log_v.data(), sign.data(), decay.data(), pull.data(), size()); }
   void steps(int n) {
     for (int k = 0; k < n; ++k) step();

@@ -424,13 +424,13 @@ Dip measured_dip(double a, double rho, double kappa) {
   LogNetwork network(a, rho, {1, 1 / kappa}, {1, 1});
   const double gamma = theory::zero_threshold(a, rho, 1);
   const double log_gamma = std::isnan(gamma) ? -1e300 : std::log(gamma);
-  const double log_radius = std::log(theory::absorbing_radius(a, rho, 1));
+  const double radius = theory::absorbing_radius(a, rho, 1);
   Track<double> track(0, 1e9);
   double log_sin = 0, previous = 1e300;
   for (int k = 0; k < 60000; ++k) {
     const double first = network.log_v[0];
-    const double log_g = network.step();
-    track.observe(first, log_g, log_radius, k);
+    const double inverse_g = network.step(), log_g = -std::log(inverse_g);
+    track.observe(first, 1 / radius, inverse_g, k);
     if (log_g <= log_gamma && previous > log_gamma && previous < 1e299) {
       log_sin = std::log(2 * std::sin(kPi * (previous - log_gamma) / (previous - log_g)));
     }

@@ -20,21 +20,15 @@
 ///     competing   f = 1/2 (2 + v) u_1^2 + 1/2 (2 - v) u_2^2
 ///
 /// Everything is a template over a value type R: a number, or a pack of which each lane is one
-/// network. Nothing in a step branches on a value. A step needs of R:
-///
-///     fmadd fnmadd mul add sub div square_root, and construction R(scalar)
-///     absolute copy_sign minimum maximum select_less
-///     exp log                                          (the log-domain steps alone)
-///
-/// For scalars they stand in arithmetic.hpp and in `detail`, below; a pack brings overloads of the
-/// same names in its own namespace.
+/// network. Nothing in a step branches on a value.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 
-#include "sharpsweep/numerics/arithmetic.hpp"
-#include "sharpsweep/numerics/pack.hpp"
+#include "sharpsweep/numerics/elementary.hpp"
 #include "sharpsweep/numerics/portable_math.hpp"
+#include "sharpsweep/numerics/select.hpp"
 #include "sharpsweep/numerics/sums.hpp"
 
 namespace sharpsweep::sam_quadratic {
@@ -42,39 +36,58 @@ namespace sharpsweep::sam_quadratic {
 /// The largest number of coordinates of a network.
 inline constexpr int kMaxCoordinates = 64;
 
+/// A number of coordinates that is known when compiled, so that a small network stays in registers.
+/// Where a function takes a Count it is one of these, or an int.
+template <int D>
+struct Fixed {
+  SHARPSWEEP_INLINE constexpr operator int() const { return D; }
+};
+
+// By name and not by namespace: these hide the global ::exp and ::log of <cmath>.
+using elementary::exp;
+using elementary::log;
+
 namespace detail {
 
-SHARPSWEEP_INLINE float absolute(float x) { return as_float(as_bits(x) & 0x7fffffffu); }
-SHARPSWEEP_INLINE double absolute(double x) { return as_double(as_bits(x) & 0x7fffffffffffffffu); }
-
-/// |magnitude| with the sign bit of `sign`.
-SHARPSWEEP_INLINE float copy_sign(float magnitude, float sign) {
-  return as_float((as_bits(magnitude) & 0x7fffffffu) | (as_bits(sign) & 0x80000000u));
+/// f(0), ..., f(d - 1) in turn.
+template <int D, class F>
+SHARPSWEEP_INLINE void each(Fixed<D>, F f) {
+  SHARPSWEEP_UNROLL
+  for (int i = 0; i < D; ++i) f(i);
 }
-SHARPSWEEP_INLINE double copy_sign(double magnitude, double sign) {
-  constexpr std::uint64_t sign_bit = 0x8000000000000000u;
-  return as_double((as_bits(magnitude) & ~sign_bit) | (as_bits(sign) & sign_bit));
-}
-
-/// a < b ? x : y; a NaN in a or b selects y.
-SHARPSWEEP_INLINE float select_less(float a, float b, float x, float y) { return a < b ? x : y; }
-SHARPSWEEP_INLINE double select_less(double a, double b, double x, double y) {
-  return a < b ? x : y;
+template <class F>
+SHARPSWEEP_INLINE void each(int d, F f) {
+  for (int i = 0; i < d; ++i) f(i);
 }
 
-/// The smaller and the larger of a and b; b where one is NaN, as in the x86 instructions.
-SHARPSWEEP_INLINE float minimum(float a, float b) { return a < b ? a : b; }
-SHARPSWEEP_INLINE double minimum(double a, double b) { return a < b ? a : b; }
-SHARPSWEEP_INLINE float maximum(float a, float b) { return a > b ? a : b; }
-SHARPSWEEP_INLINE double maximum(double a, double b) { return a > b ? a : b; }
-
-SHARPSWEEP_INLINE double exp(double x) { return portable::exp(x); }
-SHARPSWEEP_INLINE double log(double x) { return portable::log(x); }
-SHARPSWEEP_INLINE float exp(float x) {
-  return static_cast<float>(portable::exp(static_cast<double>(x)));
+/// f(first) + ... + f(first + D - 1) by the tree of pairwise_sum (sums.hpp).
+template <int D, class F>
+SHARPSWEEP_INLINE auto tree_sum(Fixed<D>, F f, int first = 0) {
+  if constexpr (D == 1) {
+    return f(first);
+  } else {
+    // Its last addition joins the largest power of two below D to the rest.
+    constexpr int half = static_cast<int>(std::bit_floor(static_cast<unsigned>(D - 1)));
+    return add(tree_sum(Fixed<half>(), f, first), tree_sum(Fixed<D - half>(), f, first + half));
+  }
 }
-SHARPSWEEP_INLINE float log(float x) {
-  return static_cast<float>(portable::log(static_cast<double>(x)));
+/// The same sum of d terms, d >= 1: blocks of 8, then the rest, then their sums.
+template <class F>
+SHARPSWEEP_INLINE auto tree_sum(int d, F f) {
+  constexpr int kBlock = 8, kBlocks = kMaxCoordinates / kBlock;
+  using R = decltype(f(0));
+  R sums[kBlocks], rest[kBlock];
+  sums[0] = rest[0] = R(0); // the compiler does not know that d >= 1
+  int blocks = 0;
+  for (; (blocks + 1) * kBlock <= d; ++blocks) {
+    sums[blocks] = tree_sum(Fixed<kBlock>(), f, blocks * kBlock);
+  }
+  const int left = d - blocks * kBlock;
+  if (left > 0) {
+    for (int i = 0; i < left; ++i) rest[i] = f(blocks * kBlock + i);
+    sums[blocks++] = pairwise_sum(rest, static_cast<std::size_t>(left));
+  }
+  return pairwise_sum(sums, static_cast<std::size_t>(blocks));
 }
 
 /// Limits of the scalar T behind a value type.
@@ -86,6 +99,9 @@ inline constexpr T kLeastSquare = static_cast<T>(kSingle<T> ? 0x1p-126 : 0x1p-10
 /// The least |m| that rounding resolves: an fma near 1 returns nothing smaller but zero.
 template <class T>
 inline constexpr T kLeastMultiplier = static_cast<T>(kSingle<T> ? 0x1p-48 : 0x1p-106);
+/// Below it e^(2 x) vanishes beside 1, but it is no subnormal number.
+template <class T>
+inline constexpr T kLeastOffset = static_cast<T>(kSingle<T> ? -40 : -300);
 /// ln of the smallest positive number, which stands for ln 0.
 template <class T>
 inline constexpr double kLeastLog = kSingle<T> ? -103.27892990343185 : -744.44007192138122;
@@ -93,11 +109,11 @@ inline constexpr double kLeastLog = kSingle<T> ? -103.27892990343185 : -744.4400
 template <class R>
 using ScalarOf = typename ValueTraits<R>::Scalar;
 
-/// rho / |gradient|. Below the square root of the smallest normal number the perturbation shrinks
-/// with the gradient, so that an exact zero stays where it is.
+/// |gradient|, but no less than the square root of the smallest normal number: below, SAM's
+/// perturbation shrinks with the gradient, so that an exact zero stays where it is.
 template <class R>
-SHARPSWEEP_INLINE R perturbation_scale(R rho, R norm_squared) {
-  return div(rho, square_root(maximum(norm_squared, R(kLeastSquare<ScalarOf<R>>))));
+SHARPSWEEP_INLINE R gradient_norm(R norm_squared) {
+  return square_root(maximum(norm_squared, R(kLeastSquare<ScalarOf<R>>)));
 }
 
 /// l += ln|m|, sign *= sgn m
@@ -109,37 +125,29 @@ SHARPSWEEP_INLINE void multiply_log(R& log_magnitude, R& sign, R m) {
 
 } // namespace detail
 
-// By name and not by namespace: these hide the global ::exp and ::log of <cmath>.
-using detail::absolute;
-using detail::copy_sign;
-using detail::exp;
-using detail::log;
-using detail::maximum;
-using detail::minimum;
-using detail::select_less;
-
 /// One step of SAM on the quadratic, as it is usually trained.
 ///
 /// A coordinate that underflows on the way is lost for good, and the run ends on the cycle of a
 /// wrong axis (theory: dip_minimum). G itself has to stay above 1e-19 (float) or 1e-154 (double),
-/// where its square underflows. \param w  weights of the d coordinates, d >= 1, updated in place
+/// where its square underflows.
+/// \param w  weights of the d coordinates, d >= 1, updated in place
 /// \param lambda  spectrum, largest first
 /// \return the gradient's norm G before the step
-template <class R>
-SHARPSWEEP_INLINE R step(R* w, const R* lambda, int d, R step_size, R rho) {
-  R v[kMaxCoordinates], squares[kMaxCoordinates];
-  squares[0] = R(0); // the compiler does not know that d >= 1
-  for (int i = 0; i < d; ++i) {
-    v[i] = mul(lambda[i], w[i]);
-    squares[i] = mul(v[i], v[i]);
-  }
-  const R norm_squared = pairwise_sum(squares, static_cast<std::size_t>(d));
-  const R scale = detail::perturbation_scale(rho, norm_squared);
-  for (int i = 0; i < d; ++i) {
-    const R perturbed = fmadd(scale, v[i], w[i]);
-    w[i] = fnmadd(step_size, mul(lambda[i], perturbed), w[i]);
-  }
-  return square_root(norm_squared);
+template <class R, class Count>
+SHARPSWEEP_INLINE R step(R* w, const R* lambda, Count d, R step_size, R rho) {
+  const R norm_squared = detail::tree_sum(
+      d, [=](int i) __attribute__((always_inline)) {
+        const R v = mul(lambda[i], w[i]);
+        return mul(v, v);
+      });
+  const R norm = detail::gradient_norm(norm_squared);
+  const R scale = div(rho, norm);
+  detail::each(
+      d, [=](int i) __attribute__((always_inline)) {
+        const R perturbed = fmadd(scale, mul(lambda[i], w[i]), w[i]);
+        w[i] = fnmadd(step_size, mul(lambda[i], perturbed), w[i]);
+      });
+  return norm;
 }
 
 /// What a coordinate's multiplier m(G) = decay - pull / G is made of: prepared once in double.
@@ -152,19 +160,33 @@ SHARPSWEEP_INLINE Coefficients coefficients(double step_size, double rho, double
   return {fnmadd(step_size, lambda, 1), mul(mul(step_size, rho), mul(lambda, lambda))};
 }
 
-/// ln G of the gradients with logarithms log_v. The largest is taken out, so that no square
-/// underflows which matters.
+/// G^2 = sum v_i^2 of the gradients with logarithms log_v, as ln of the largest |v_i| and G^2 in
+/// its units: no square underflows which matters.
 template <class R>
-SHARPSWEEP_INLINE R log_norm(const R* log_v, int d) {
+struct LogNorm {
+  R top;     ///< max ln|v_i|
+  R squares; ///< sum (v_i / e^top)^2
+};
+template <class R, class Count>
+SHARPSWEEP_INLINE LogNorm<R> split_norm(const R* log_v, Count d) {
   R top = log_v[0];
-  for (int i = 1; i < d; ++i) top = maximum(top, log_v[i]);
-  R squares[kMaxCoordinates];
-  squares[0] = R(0);
-  for (int i = 0; i < d; ++i) {
-    const R offset = sub(log_v[i], top);
-    squares[i] = exp(add(offset, offset));
-  }
-  return fmadd(R(0.5), log(pairwise_sum(squares, static_cast<std::size_t>(d))), top);
+  detail::each(
+      d, [&](int i) __attribute__((always_inline)) { top = maximum(log_v[i], top); });
+  // The bound leaves the sum as it is, and keeps the terms out of the subnormal numbers, which are
+  // slow.
+  const R bound(detail::kLeastOffset<detail::ScalarOf<R>>);
+  const R squares = detail::tree_sum(
+      d, [=](int i) __attribute__((always_inline)) {
+        const R offset = maximum(bound, sub(log_v[i], top));
+        return exp(add(offset, offset));
+      });
+  return {top, squares};
+}
+/// ln G
+template <class R, class Count>
+SHARPSWEEP_INLINE R log_norm(const R* log_v, Count d) {
+  const auto [top, squares] = split_norm(log_v, d);
+  return fmadd(R(0.5), log(squares), top);
 }
 
 /// The same step in ln|v_i| and signs, v_i = lambda_i w_i: no dip underflows.
@@ -174,27 +196,29 @@ SHARPSWEEP_INLINE R log_norm(const R* log_v, int d) {
 /// \param log_v  ln|v_i|, updated in place
 /// \param sign  +1 or -1, the signs of v_i and of w_i, updated in place
 /// \param decay, pull  each coordinate's Coefficients
-/// \return ln G before the step
-template <class R>
-SHARPSWEEP_INLINE R log_step(R* log_v, R* sign, const R* decay, const R* pull, int d) {
-  const R log_g = log_norm(log_v, d);
-  const R inverse_g = exp(sub(R(0), log_g));
-  for (int i = 0; i < d; ++i) {
-    detail::multiply_log(log_v[i], sign[i], fnmadd(pull[i], inverse_g, decay[i]));
-  }
-  return log_g;
+/// \return 1 / G before the step
+template <class R, class Count>
+SHARPSWEEP_INLINE R log_step(R* log_v, R* sign, const R* decay, const R* pull, Count d) {
+  const auto [top, squares] = split_norm(log_v, d);
+  const R inverse_g = div(exp(sub(R(0), top)), square_root(squares));
+  detail::each(
+      d, [=](int i) __attribute__((always_inline)) {
+        detail::multiply_log(log_v[i], sign[i], fnmadd(pull[i], inverse_g, decay[i]));
+      });
+  return inverse_g;
 }
 
 /// What is followed along a run of the quadratic: observe() once a step with the state before it,
-/// and once at the end. One kind of number throughout: both magnitudes, or both logarithms.
+/// and once at the end.
 template <class R>
 struct Track {
-  R dip;          ///< least |v_1| or ln|v_1|
+  R dip;          ///< least |v_1| or ln|v_1|, as given
   R hitting_step; ///< first step with G below the radius; never: as given
 
   /// \param never  more than any step number; in float steps are exact up to 2^24
   explicit SHARPSWEEP_INLINE Track(R first, R never) : dip(first), hitting_step(never) {}
 
+  /// \param norm, radius  G and the absorbing radius; or 1 / radius and 1 / G
   SHARPSWEEP_INLINE void observe(R first, R norm, R radius, R step) {
     dip = minimum(first, dip);
     hitting_step = select_less(norm, radius, minimum(step, hitting_step), hitting_step);
@@ -204,7 +228,7 @@ struct Track {
 /// The order parameters of one network on the quadratic, in the order of the output file.
 enum OrderParameter : int {
   winner,        ///< argmax |w_i|, from 1 on
-  amplitude,     ///< |w_1| over its cycle's, eta rho lambda_1 / (2 - eta lambda_1); NaN: no cycle
+  amplitude,     ///< |w_1|
   alignment,     ///< v_1^2 / G^2
   gradient_norm, ///< G
   potential,     ///< J = 1/2 sum (2 - eta lambda_i) w_i^2 / (eta rho) - G, least at -beta_1 / 2
@@ -229,7 +253,7 @@ SHARPSWEEP_INLINE double log_gradient(T w, double lambda) {
 /// \param log_v  ln|v_i| at the end
 /// \param earlier  ln|v_i| `interval` steps before: the late slope lies between the two. An even
 ///                 interval takes out what alternates
-/// \return false, and nothing in `out`, when a ln|v_i| is not finite
+/// \return false, and nothing in `out`, when a ln|v_i| or G is not finite
 SHARPSWEEP_INLINE bool order_parameters(const double* log_v, const double* earlier, double interval,
                                         const double* lambda, int d, double step_size, double rho,
                                         double (&out)[kOrderParameters]) {
@@ -237,7 +261,8 @@ SHARPSWEEP_INLINE bool order_parameters(const double* log_v, const double* earli
   for (int i = 0; i < d; ++i) {
     if (!is_finite(log_v[i])) return false;
   }
-  const double log_g = log_norm(log_v, d);
+  const double log_g = log_norm(log_v, d), g = portable::exp(log_g);
+  if (!is_finite(g)) return false;
   int best = 0;
   double largest = 0, quadratic[kMaxCoordinates] = {};
   for (int i = 0; i < d; ++i) {
@@ -253,12 +278,9 @@ SHARPSWEEP_INLINE bool order_parameters(const double* log_v, const double* earli
     const double own = div(sub(log_v[i], earlier[i]), interval);
     slope = own < slope ? slope : own;
   }
-  const double g = portable::exp(log_g);
-  const double gap = fnmadd(step_size, lambda[0], 2);
-  const double beta = div(mul(mul(step_size, rho), mul(lambda[0], lambda[0])), gap);
   const double sum = pairwise_sum(quadratic, static_cast<std::size_t>(d));
   out[winner] = best + 1;
-  out[amplitude] = gap > 0 ? div(portable::exp(log_v[0]), beta) : none;
+  out[amplitude] = div(portable::exp(log_v[0]), lambda[0]);
   out[alignment] = portable::exp(mul(2, sub(log_v[0], log_g)));
   out[gradient_norm] = g;
   out[potential] = mul(g, sub(mul(div(mul(0.5, g), mul(step_size, rho)), sum), 1));
@@ -277,7 +299,7 @@ template <class R>
 SHARPSWEEP_INLINE void valley_step(R& u, R& v, R step_size, R rho) {
   const R gu = mul(valley_curvature(v), u);
   const R gv = mul(v, mul(u, u));
-  const R scale = detail::perturbation_scale(rho, fmadd(gu, gu, mul(gv, gv)));
+  const R scale = div(rho, detail::gradient_norm(fmadd(gu, gu, mul(gv, gv))));
   const R pu = fmadd(scale, gu, u);
   const R pv = fmadd(scale, gv, v);
   u = fnmadd(step_size, mul(valley_curvature(pv), pu), u);
@@ -290,7 +312,7 @@ SHARPSWEEP_INLINE void product_step(R& a, R& b, R y, R step_size, R rho) {
   const R residual = fmadd(a, b, sub(R(0), y));
   const R ga = mul(residual, b);
   const R gb = mul(residual, a);
-  const R scale = detail::perturbation_scale(rho, fmadd(ga, ga, mul(gb, gb)));
+  const R scale = div(rho, detail::gradient_norm(fmadd(ga, ga, mul(gb, gb))));
   const R pa = fmadd(scale, ga, a);
   const R pb = fmadd(scale, gb, b);
   const R pulled = mul(step_size, fmadd(pa, pb, sub(R(0), y)));
@@ -321,7 +343,7 @@ SHARPSWEEP_INLINE void competing_multipliers(const R (&square)[2], R& v, R step_
   const R gv = mul(R(0.5), sub(square[0], square[1]));
   const R norm_squared = fmadd(mul(lambda[0], lambda[0]), square[0],
                                fmadd(mul(lambda[1], lambda[1]), square[1], mul(gv, gv)));
-  const R scale = detail::perturbation_scale(rho, norm_squared);
+  const R scale = div(rho, detail::gradient_norm(norm_squared));
   const R pv = fmadd(scale, gv, v);
   const R stretch[2] = {fmadd(scale, lambda[0], R(1)), fmadd(scale, lambda[1], R(1))};
   m[0] = fnmadd(step_size, mul(add(R(2), pv), stretch[0]), R(1));

@@ -287,8 +287,10 @@ inline double dip_minimum(double step_size, double rho, double lambda_1, double 
   constexpr int kMaxSteps = 1 << 20; // a = 1e-4 needs a tenth of it
   for (int k = 0; k < kMaxSteps && log_v[0] > log_v[1] - 3; ++k) {
     if (log_norm(log_v, 2) < log_beta) return least;
+    const double before = log_v[0];
     log_step(log_v, sign, decay, pull, 2);
     least = minimum(log_v[0], least);
+    if (absolute(log_v[0] - before) < 1e-12) return least; // on its cycle, without a dip
   }
   // From here on G is |v_d|.
   const double fall = dip(step_size, rho, lambda_1, lambda_d, portable::exp(log_v[1]));
@@ -474,6 +476,16 @@ inline double imbalance(double step_size, double rho, double d_0, double y, doub
 /// (eta / 2) (2 rho / (2 - eta (2 + v)))^2. [D: drift with slope 1]
 inline double competing_speed(double step_size, double rho, double v) {
   return -drift(step_size, rho, 2 + v, 1);
+}
+
+/// v(t) after `steps` steps of bouncing in u_1, from v_0 with eta (2 + v_0) < 2, as long as it
+/// does; relative error O(rho^2). [D: with s = 2 - eta (2 + v), drift is s' = s + 2 eta^2 rho^2 /
+/// s^2, so s^3 grows by 6 eta^2 rho^2 a step]
+inline double competing_position(double step_size, double rho, double v_0, double steps) {
+  const double gap = 2 - step_size * (2 + v_0);
+  if (!(gap > 0)) return kNone;
+  const double cube = gap * gap * gap + 6 * step_size * step_size * rho * rho * steps;
+  return (2 - portable::root(cube, 3)) / step_size - 2;
 }
 
 /// v_x < 0 at which the bounce leaves u_1 for u_2, having entered at v_0 >= 0: SAM descends the

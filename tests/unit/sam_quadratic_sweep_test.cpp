@@ -1,0 +1,458 @@
+// The model sam_quadratic through its keys: maps against theory, bad input, and the same numbers
+// however a run is cut up. Mismatches of a map are counted outside the margin that stands with it.
+
+#include <functional>
+
+#include "sharpsweep/models/sam_quadratic_model.hpp"
+#include "tests/model_run.hpp"
+#include "tests/unit/sam_quadratic_lanes.hpp"
+#include "tests/unit/sam_quadratic_support.hpp"
+
+namespace sharpsweep::sam_quadratic {
+namespace {
+
+using Outcome = test::Run;
+using test::run_network;
+using Experiment = test::Experiment<Model>;
+
+Settings settings(std::initializer_list<std::pair<const char*, const char*>> keys) {
+  Settings result;
+  for (const auto& [key, text] : keys) result[key] = split_items(text);
+  return result;
+}
+Settings with(Settings base, std::initializer_list<std::pair<const char*, const char*>> keys) {
+  for (const auto& [key, text] : keys) base[key] = split_items(text);
+  return base;
+}
+
+double value(const Experiment& experiment, std::size_t point, const char* axis) {
+  const std::vector<std::size_t> index = experiment.index(point);
+  return Point(experiment.axes, index)[axis];
+}
+
+/// Every network of a sweep, in the arithmetic that it asks for.
+std::vector<Outcome> run_all(const Experiment& experiment) {
+  const auto steps = parse_integer("steps", experiment.settings.at("steps")[0], 1, 1u << 30);
+  const bool single = experiment.settings.at("precision")[0] == "f32";
+  std::vector<Outcome> runs;
+  for (std::size_t p = 0; p < experiment.points(); ++p) {
+    runs.push_back(single ? run_network<float>(experiment, p, steps)
+                          : run_network<double>(experiment, p, steps));
+  }
+  return runs;
+}
+
+/// Where a value of a small landscape stands.
+enum SmallOrderParameter { position, curvature, amplitude_, drift, excited, exit_ };
+constexpr std::size_t slow_time = 4;
+enum Prediction { local_rate = kOrderParameters, superstable_ratio, convergence_steps };
+
+TEST(QuadraticSweep, EndsOnThePredictedCycle) {
+  // P-b2: every number of the cycle, and the winner, over spectra of 1 to 64 coordinates.
+  Worst cycle("cycle", 1e-12), aligned("alignment", 1e-12);
+  int wrong = 0, cells = 0;
+  for (const char* spectrum : {"2", "1, 0.5", "1, 0.7, 0.3, 0.1", "lin(3, 1, 64)"}) {
+    for (const char* arithmetic : {"log", "plain"}) {
+      const Experiment experiment(settings({{"spectrum", spectrum},
+                                            {"arithmetic", arithmetic},
+                                            {"step_size", "0.03, 0.2, 0.35, 0.5, 0.6"},
+                                            {"rho", "0.01, 0.3"},
+                                            {"start", "ones(0.4)"},
+                                            {"steps", "3000"}}));
+      for (const Outcome& run : run_all(experiment)) {
+        ASSERT_TRUE(run.finished);
+        ++cells;
+        wrong += run.values[winner] != run.theory[winner];
+        for (const int i : {amplitude, gradient_norm, potential}) {
+          cycle.relative(run.values[static_cast<std::size_t>(i)],
+                         run.theory[static_cast<std::size_t>(i)]);
+        }
+        aligned.absolute(run.values[alignment], 1);
+      }
+    }
+  }
+  EXPECT_EQ(wrong, 0) << "of " << cells;
+}
+
+TEST(QuadraticSweep, SlopesFollowTheMultiplier) {
+  // P-b1. Near the contour r0 the multiplier crosses zero, and its logarithm magnifies what is left
+  // of the approach: relative to |m| + 1e-6.
+  const Experiment experiment(settings({{"spectrum", "1, 0.5"},
+                                        {"step_size", "lin(0.05, 1.95, 16)"},
+                                        {"lambda_2", "lin(0.04, 0.98, 24)"},
+                                        {"steps", "4000"}}));
+  Worst slope("late_slope", 1e-7);
+  int wrong = 0;
+  const std::vector<Outcome> runs = run_all(experiment);
+  for (std::size_t p = 0; p < runs.size(); ++p) {
+    ASSERT_TRUE(runs[p].finished);
+    wrong += runs[p].values[winner] != 1;
+    const double m = std::exp(runs[p].theory[late_slope]);
+    slope.absolute((std::exp(runs[p].values[late_slope]) - m) / (m + 1e-6), 0);
+    const double a = value(experiment, p, "step_size");
+    EXPECT_DOUBLE_EQ(runs[p].theory[local_rate], std::max(std::fabs(1 - a), m));
+    EXPECT_DOUBLE_EQ(runs[p].theory[superstable_ratio], theory::superstable_ratio(a));
+  }
+  EXPECT_EQ(wrong, 0) << "of " << runs.size();
+}
+
+/// P-b3: plain runs end on a wrong axis just where the predicted dip is below `lost`; from `safe`
+/// on they do not; logarithms never do. Between the two is the margin.
+template <class T>
+void expect_winner_map(double lost, double safe) {
+  const Experiment experiment(settings({{"arithmetic", "log, plain"},
+                                        {"condition", "log(2, 200, 14)"},
+                                        {"step_size", "0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.2"},
+                                        {"rho", "0.01, 1e-4"}}));
+  int wrong = 0, cells = 0, losses = 0, margin = 0;
+  for (std::size_t p = 0; p < experiment.points(); ++p) {
+    const double kappa = value(experiment, p, "condition"), a = value(experiment, p, "step_size");
+    const bool plain = value(experiment, p, "arithmetic") == 1;
+    const auto steps = static_cast<std::uint64_t>(3000 + 60 * kappa / a);
+
+    const Outcome run = run_network<T>(experiment, p, steps);
+
+    ASSERT_TRUE(run.finished);
+    const double predicted = run.theory[dip];
+    if (plain && predicted > lost && predicted < safe) {
+      ++margin;
+      continue;
+    }
+    ++cells;
+    const bool loses = plain && predicted <= lost;
+    losses += loses;
+    wrong += (run.values[winner] == 1) == loses;
+  }
+  EXPECT_EQ(wrong, 0) << "of " << cells << " cells";
+  EXPECT_GT(losses, 20);
+  EXPECT_LT(margin, 20);
+  testing::Test::RecordProperty("cells", cells);
+  testing::Test::RecordProperty("margin_cells", margin);
+}
+
+TEST(QuadraticSweep, PlainNumbersLoseTheWinnerThatDips) {
+  // Up to where numbers stop being normal; down to the smallest one, and the prediction's error on
+  // both sides. Far below a run may still be saved: rounding holds a coordinate at the smallest
+  // number while |m_1| > 1/2.
+  expect_winner_map<float>(-120, -82);
+  expect_winner_map<double>(-755, -700);
+}
+
+TEST(QuadraticSweep, TheRunIsFollowed) {
+  // Dip and hitting step against theory where the slowest coordinate leads, and what is not there.
+  Worst dips("dip", 3.6), hits("hitting_step", 2);
+  const Experiment experiment(settings({{"condition", "5, 10, 30"},
+                                        {"spectrum", "1, 0.6, 0.1"},
+                                        {"step_size", "0.05, 0.2, 0.45, 0.8"},
+                                        {"steps", "30000"}}));
+  for (const Outcome& run : run_all(experiment)) {
+    dips.absolute(run.values[dip], run.theory[dip]);
+    hits.absolute(run.values[hitting_step], run.theory[hitting_step]);
+    EXPECT_GT(run.theory[convergence_steps], run.theory[hitting_step]);
+  }
+  // Beyond a = 2 there is no cycle: no prediction, but the run goes on.
+  const Experiment beyond(settings({{"step_size", "2, 2.01, 2.5"}, {"steps", "200"}}));
+  for (const Outcome& run : run_all(beyond)) {
+    EXPECT_TRUE(run.finished);
+    for (const double theory : run.theory) EXPECT_TRUE(std::isnan(theory));
+    EXPECT_TRUE(std::isnan(run.values[hitting_step]));
+  }
+  const Experiment far(
+      settings({{"step_size", "2.5"}, {"arithmetic", "plain, log"}, {"steps", "20000"}}));
+  for (const Outcome& run : run_all(far)) EXPECT_FALSE(run.finished);
+}
+
+/// P-b4, P-b5. Relative errors in units of rho^2: of the drift, and of the position that it adds up
+/// to over `power` times the slow time.
+void expect_slow_flow(const Settings& sweep, double power, Worst& rate, Worst& place) {
+  const Experiment experiment(sweep);
+  const std::vector<Outcome> runs = run_all(experiment);
+  for (std::size_t p = 0; p < runs.size(); ++p) {
+    const auto& [finished, values, theory, state] = runs[p];
+    ASSERT_TRUE(finished);
+    const double rho2 = value(experiment, p, "rho") * value(experiment, p, "rho");
+    const double time = theory[slow_time];
+    rate.absolute((values[drift] / theory[drift] - 1) / rho2, 0);
+    place.absolute((values[position] / theory[position] - 1) / rho2 / (1 + power * time), 0);
+    EXPECT_NEAR(values[curvature] / theory[curvature], 1, 20 * rho2);
+  }
+}
+
+TEST(ValleySweep, FollowsTheSlowFlow) {
+  Worst rate("valley_drift", 1.3), place("valley_v", 1.5);
+  const Settings sweep = settings({{"landscape", "valley"},
+                                   {"v_0", "-0.9, 0.2, 0.9"},
+                                   {"step_size", "0.1, 0.4, 0.6"},
+                                   {"rho", "0.02, 0.05"},
+                                   {"steps", "1000"}});
+  expect_slow_flow(sweep, 2, rate, place);
+
+  Worst time("valley_slow_time", 1e-12), bounce("valley_amplitude", 1);
+  const Experiment experiment(sweep);
+  for (std::size_t p = 0; p < experiment.points(); ++p) {
+    const Outcome run = run_network<double>(experiment, p, 1000);
+    const double v_0 = value(experiment, p, "v_0"), rho = value(experiment, p, "rho");
+    time.relative(v_0 * std::exp(-2 * run.theory[slow_time]), run.theory[position]);
+    bounce.absolute((run.values[amplitude_] / run.theory[amplitude_] - 1) / (rho * rho), 0);
+  }
+}
+
+TEST(ProductSweep, FollowsTheSlowFlow) {
+  // Largest where eta lambda is: 1.16 at the end of the valley, y = .8.
+  Worst rate("product_drift", 12), place("product_imbalance", 12);
+  expect_slow_flow(settings({{"landscape", "product"},
+                             {"y", "0, 0.8, -0.5"},
+                             {"imbalance_0", "-1.1, 0.4, 1.1"},
+                             {"step_size", "0.1, 0.3, 0.6"},
+                             {"rho", "0.02, 0.05"},
+                             {"steps", "1000"}}),
+                   4, rate, place);
+}
+
+TEST(ProductSweep, BalancesFromAStartOffTheFloor) {
+  // The bounce is lopsided: distances alternate by O(rho) around their prediction.
+  const Experiment experiment(settings({{"landscape", "product"},
+                                        {"imbalance_0", "-0.5, 0.5"},
+                                        {"u_0", "-0.1, 0.2"},
+                                        {"step_size", "0.3"},
+                                        {"rho", "0.01"},
+                                        {"steps", "20000"}}));
+  for (const Outcome& run : run_all(experiment)) {
+    EXPECT_NEAR(run.values[amplitude_] / run.theory[amplitude_], 1, 6 * 0.01);
+    EXPECT_NEAR(run.values[drift] / run.theory[drift], 1, 3e-4);
+    EXPECT_GT(run.values[position] * run.theory[position], 0);
+  }
+}
+
+TEST(CompetingSweep, ExitsWhereTheRuleSays) {
+  // P-b6. One step of v is 1e-3 at rho = .05; the rule is leading order in rho.
+  const auto sweep = settings({{"landscape", "competing"},
+                               {"v_0", "0.1, 0.2, 0.3, 0.4, 0.6"},
+                               {"weaker", "0.01, 1e-6"},
+                               {"step_size", "0.3"}});
+  Worst coarse("exit", 3e-3), fine("exit_fine", 2e-4), flow("competing_v", 30);
+  const Experiment wide(with(sweep, {{"rho", "0.05"}, {"steps", "20000"}}));
+  for (const Outcome& run : run_all(wide)) {
+    if (run.theory[exit_] == run.theory[exit_])
+      coarse.absolute(run.values[exit_], run.theory[exit_]);
+  }
+  const Experiment narrow(with(sweep, {{"rho", "0.0125"}, {"steps", "100000"}}));
+  for (const Outcome& run : run_all(narrow)) {
+    if (run.theory[exit_] == run.theory[exit_]) fine.absolute(run.values[exit_], run.theory[exit_]);
+  }
+  // Before the exit v follows the slow flow, and u_1 is what is excited.
+  const Experiment before(with(sweep, {{"rho", "0.02"}, {"steps", "400"}}));
+  for (const Outcome& run : run_all(before)) {
+    EXPECT_EQ(run.values[excited], run.theory[excited]);
+    EXPECT_TRUE(std::isnan(run.values[exit_]) && std::isnan(run.theory[exit_]));
+    flow.absolute((run.values[position] - run.theory[position]) / (0.02 * 0.02), 0);
+    flow.absolute((run.values[drift] / run.theory[drift] - 1) / (0.02 * 0.02), 0);
+  }
+}
+
+/// A sweep of each kind of state.
+std::vector<Settings> all_kinds() {
+  std::vector<Settings> kinds;
+  for (const char* spectrum :
+       {"1", "1, 0.3", "1, 0.6, 0.1", "lin(1, 0.3, 4)", "lin(1, 0.2, 5)", "lin(1, 0.2, 6)",
+        "lin(1, 0.2, 7)", "lin(1, 0.2, 8)", "lin(1, 0.2, 11)", "lin(1, 0.2, 64)"}) {
+    for (const char* arithmetic : {"log", "plain"}) {
+      kinds.push_back(settings({{"spectrum", spectrum}, {"arithmetic", arithmetic}}));
+    }
+  }
+  kinds.push_back(settings({{"landscape", "valley"}}));
+  kinds.push_back(settings({{"landscape", "product"}, {"y", "0.7"}}));
+  for (const char* arithmetic : {"log", "plain"}) {
+    kinds.push_back(settings({{"landscape", "competing"},
+                              {"v_0", "0.05"},
+                              {"rho", "0.05"},
+                              {"arithmetic", arithmetic}}));
+  }
+  for (Settings& kind : kinds) kind["step_size"] = split_items("0.3, 0.4, 0.45");
+  return kinds;
+}
+
+TEST(Slices, DoNotMatter) {
+  for (const Settings& kind : all_kinds()) {
+    const Experiment experiment(with(kind, {{"steps", "300"}}));
+    const Outcome whole = run_network<double>(experiment, 0, 300, {}, 300);
+    for (const std::uint32_t slice : {1u, 7u, 30u, 270u, 299u}) {
+      EXPECT_EQ(run_network<double>(experiment, 0, 300, {}, slice).state, whole.state);
+    }
+  }
+}
+
+#ifdef SHARPSWEEP_HAVE_X86_KERNELS
+/// The networks of an experiment side by side and each alone, in steps 0 to 199 of 200.
+template <class T>
+void expect_lanes(const Settings& kind, test::TrainLanes<T> train) {
+  const Experiment experiment(kind);
+  std::vector<std::vector<T>> constants, states, alone;
+  std::vector<std::size_t> index = experiment.index(0);
+  const Shape shape = experiment.model->shape(Point(experiment.axes, index));
+  const Sizes sizes = Model::sizes(shape);
+  const Steps steps{0, 200, 200};
+  for (std::size_t p = 0; p < experiment.points(); ++p) {
+    index = experiment.index(p);
+    std::vector<double> c(sizes.constants), s(sizes.state);
+    ASSERT_TRUE(experiment.model->start(Point(experiment.axes, index), {}, c.data(), s.data()));
+    constants.emplace_back(c.begin(), c.end());
+    states.emplace_back(s.begin(), s.end());
+    alone.push_back(states.back());
+    advance(shape, steps, constants.back().data(), alone.back().data());
+  }
+  const auto lanes = train(shape, steps, constants, states);
+  for (std::size_t k = 0; k < lanes.size(); ++k) EXPECT_EQ(lanes[k], alone[k % alone.size()]);
+}
+
+TEST(Lanes, AreTheNetworksAlone) {
+  for (const Settings& kind : all_kinds()) {
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+      expect_lanes<float>(kind, test::kAvx2Lanes32);
+      expect_lanes<double>(kind, test::kAvx2Lanes64);
+    }
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
+      expect_lanes<float>(kind, test::kAvx512Lanes32);
+      expect_lanes<double>(kind, test::kAvx512Lanes64);
+    }
+  }
+}
+#endif
+
+TEST(Precision, SinglesFollowDoubles) {
+  // In the log domain, where G converges; a drift of 1e-5 of v a step is within reach of floats.
+  const Experiment quadratic(settings({{"spectrum", "1, 0.6, 0.1"}, {"steps", "2000"}}));
+  const Experiment valley(settings({{"landscape", "valley"}, {"rho", "0.1"}, {"steps", "400"}}));
+  for (const Experiment* experiment : {&quadratic, &valley}) {
+    const std::uint64_t steps = experiment == &quadratic ? 2000 : 400;
+    const Outcome single = run_network<float>(*experiment, 0, steps);
+    const Outcome twice = run_network<double>(*experiment, 0, steps);
+    for (std::size_t i = 0; i < single.values.size(); ++i) {
+      EXPECT_NEAR(single.values[i] / twice.values[i], 1, 2e-3) << i;
+    }
+  }
+}
+
+TEST(Start, GaussianWeightsAreAddressed) {
+  // By key, seed and coordinate: another spectrum leaves the old coordinates as they were.
+  const Experiment two(settings({{"start", "gaussian(2)"}, {"arithmetic", "plain"}}));
+  const Experiment three(
+      settings({{"start", "gaussian(2)"}, {"arithmetic", "log"}, {"spectrum", "1, 0.5, 0.1"}}));
+  double sum = 0, squares = 0;
+  constexpr std::uint32_t kSeeds = 4000;
+  for (std::uint32_t seed = 0; seed < kSeeds; ++seed) {
+    const std::vector<double> w = run_network<double>(two, 0, 0, {7, seed}).state;
+    const std::vector<double> log = run_network<double>(three, 0, 0, {7, seed}).state;
+    for (std::size_t i = 0; i < 2; ++i) {
+      EXPECT_DOUBLE_EQ(std::copysign(std::exp(log[i]), log[5 + i]), w[i] * (i == 0 ? 1 : 0.5));
+      sum += w[i];
+      squares += w[i] * w[i];
+    }
+    EXPECT_NE(w[0], w[1]);
+    EXPECT_NE(w[0], run_network<double>(two, 0, 0, {8, seed}).state[0]);
+  }
+  EXPECT_NEAR(sum / (2 * kSeeds), 0, 3 * 2 / std::sqrt(2.0 * kSeeds));
+  EXPECT_NEAR(squares / (2 * kSeeds) / 4, 1, 3 * std::sqrt(2 / (2.0 * kSeeds)));
+  // What depends on the start has no prediction.
+  const Outcome run = run_network<double>(two, 0, 2000, {7, 1});
+  EXPECT_TRUE(std::isnan(run.theory[dip]) && std::isnan(run.theory[hitting_step]));
+  EXPECT_EQ(run.theory[winner], run.values[winner]);
+}
+
+TEST(Start, NoCycleIsNoNetwork) {
+  for (const Settings& sweep :
+       {settings({{"landscape", "valley"}, {"v_0", "1"}, {"step_size", "1"}}),
+        settings({{"landscape", "competing"}, {"v_0", "1"}, {"step_size", "0.7"}}),
+        settings({{"landscape", "product"}, {"y", "1"}, {"step_size", "1.2"}}),
+        settings({{"landscape", "product"}, {"y", "0"}, {"imbalance_0", "0"}})}) {
+    EXPECT_FALSE(run_network<double>(Experiment(sweep), 0, 10).finished);
+  }
+  // Given a distance from the floor there is one.
+  EXPECT_TRUE(
+      run_network<double>(
+          Experiment(settings(
+              {{"landscape", "valley"}, {"v_0", "1"}, {"u_0", "0.01"}, {"step_size", "1"}})),
+          0, 10)
+          .finished);
+}
+
+TEST(Record, SlopesWaitForTheEnd) {
+  for (const Settings& kind : all_kinds()) {
+    const Experiment experiment(with(kind, {{"steps", "300"}}));
+    const bool small = kind.contains("landscape");
+    const auto slope = static_cast<std::size_t>(small ? int{drift} : int{late_slope});
+    EXPECT_TRUE(std::isnan(run_network<double>(experiment, 0, 290).values[slope]));
+    const bool none = experiment.settings.at("spectrum").size() == 1;
+    EXPECT_EQ(std::isnan(run_network<double>(experiment, 0, 300).values[slope]), none);
+  }
+  const Experiment one(settings({{"steps", "1"}}));
+  EXPECT_TRUE(std::isnan(run_network<double>(one, 0, 1).values[late_slope]));
+}
+
+TEST(Keys, DefaultsAreWrittenOut) {
+  const Experiment experiment(settings({{"spectrum", "lin(1, 0.5, 3)"}, {"start", "ones(2.50)"}}));
+  EXPECT_EQ(experiment.settings.at("spectrum"), (std::vector<std::string>{"1", "0.75", "0.5"}));
+  EXPECT_EQ(experiment.settings.at("start"), std::vector<std::string>{"ones(2.5)"});
+  EXPECT_EQ(Experiment({}).settings.at("start"), std::vector<std::string>{"ones(1)"});
+}
+
+TEST(Keys, BadInputIsOneSentence) {
+  const struct {
+    Settings sweep;
+    const char* sentence;
+  } cases[] = {
+      {settings({{"spectrum", "1, 0"}}), "spectrum: 0 has to be above 0"},
+      {settings({{"spectrum", "1, -0.5"}}), "spectrum: -0.5 has to be above 0"},
+      {settings({{"spectrum", "0.5, 1"}}), "spectrum: 1 comes after 0.5; write the largest first"},
+      {settings({{"spectrum", "1, 1"}}),
+       "spectrum: 1 stands twice; equal eigenvalues move as one coordinate: keep one"},
+      {settings({{"spectrum", "lin(2, 1, 65)"}}),
+       "spectrum: has 65 eigenvalues; at most 64 are possible"},
+      {settings({{"spectrum", "one"}}), "spectrum: 'one' is not a number"},
+      {settings({{"spectrum", "1"}, {"lambda_2", "0.5"}}),
+       "lambda_2: needs a spectrum of two or more eigenvalues"},
+      {settings({{"condition", "10"}, {"lambda_2", "0.5"}}),
+       "lambda_2: of two eigenvalues condition already sets the second"},
+      {settings({{"lambda_2", "1"}}),
+       "lambda_2: 1 has to be between the eigenvalues beside it, 0 and 1"},
+      {settings({{"spectrum", "1, 0.5, 0.2"}, {"lambda_2", "0.1"}}),
+       "lambda_2: 0.1 has to be between the eigenvalues beside it, 0.2 and 1"},
+      {settings({{"condition", "1"}}), "condition: 1 has to be above 1"},
+      {settings({{"spectrum", "1, 0.5, 0.2"}, {"condition", "2"}}),
+       "condition: 2 has to be above 2"},
+      {settings({{"spectrum", "1, 0.9, 0.2"}, {"condition", "3"}, {"lambda_2", "0.5, 0.25"}}),
+       "condition: 3 has to be above 4"},
+      {settings({{"step_size", "0"}}), "step_size: 0 has to be above 0"},
+      {settings({{"rho", "-0.1"}}), "rho: -0.1 has to be above 0"},
+      {settings({{"start", "ones(0)"}}), "start: 'ones(0)' needs a number above 0"},
+      {settings({{"start", "gaussian"}}), "start: 'gaussian' needs one number: gaussian(s)"},
+      {settings({{"start", "one(1)"}}),
+       "start: 'one' is not ones or gaussian; did you mean 'ones'?"},
+      {settings({{"u_0", "1"}}),
+       "u_0: goes with landscape = valley or product or competing, not with quadratic"},
+      {settings({{"landscape", "valley"}, {"arithmetic", "log"}}),
+       "arithmetic: goes with landscape = quadratic or competing, not with valley"},
+      {settings({{"landscape", "product"}, {"spectrum", "1"}}),
+       "spectrum: goes with landscape = quadratic, not with product"},
+      {settings({{"landscape", "valley"}, {"u_0", "0"}}),
+       "u_0: 0 is on the valley's floor, where nothing moves"},
+      {settings({{"landscape", "competing"}, {"v_0", "2"}}), "v_0: 2 has to be between -2 and 2"},
+      {settings({{"landscape", "competing"}, {"weaker", "1"}}),
+       "weaker: 1 has to be between 0 and 1"},
+      {settings({{"landscape", "hill"}}),
+       "landscape: 'hill' is not quadratic or valley or product or competing"},
+      {settings({{"precision", "f32"}, {"steps", "16777217"}}),
+       "steps: 16777217 is more than precision = f32 counts, 16777216; use f64"},
+  };
+  for (const auto& [sweep, sentence] : cases) {
+    try {
+      const Experiment experiment(sweep);
+      ADD_FAILURE() << "accepted: " << sentence;
+    } catch (const UsageError& error) {
+      EXPECT_STREQ(error.what(), sentence);
+    }
+  }
+}
+
+} // namespace
+} // namespace sharpsweep::sam_quadratic
