@@ -4,6 +4,7 @@
 // 1. cuRAND's own generator yields the words of our counters, and the device's normals are the
 //    CPU's, bit for bit.
 // 2. Mini-sweeps of every depth, start and precision have the golden digests of the CPU tests.
+//    Likewise those of every coupled model.
 // 3. Bundles, wide networks, path records and projections: every reduced cell equals the CPU's.
 // 4. Updates per second beside the bare generators (skipped with --no-timing).
 #include <curand_kernel.h>
@@ -20,7 +21,7 @@
 #include "host/backend.hpp"
 #include "kernels/device.cuh"
 #include "kernels/training.cuh"
-#include "tests/parity/golden_sweep.hpp"
+#include "tests/parity/coupled_cases.hpp"
 
 namespace sharpsweep {
 namespace {
@@ -91,6 +92,10 @@ void check_golden(Backend& backend) {
   }
   report(different == 0,
          std::to_string(cases - different) + " of " + std::to_string(cases) + " golden digests");
+  const std::size_t agreeing = count_agreeing(backend);
+  report(agreeing == kCoupledDigests, std::to_string(agreeing) + " of " +
+                                          std::to_string(kCoupledDigests) +
+                                          " golden digests of coupled models");
 }
 
 void compare_with_cpu(const Sweep& sweep, Backend& gpu, const std::string& what) {

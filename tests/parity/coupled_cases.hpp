@@ -59,4 +59,15 @@ inline std::string digest_of(const std::vector<UnitResult>& results) {
   return hash.hex();
 }
 
+/// How many of the golden digests of coupled models a backend gives, of two for each case.
+inline std::size_t count_agreeing(Backend& backend) {
+  std::size_t count = 0;
+  for (const golden::CoupledCase& c : golden::kCoupledCases) {
+    count += digest_of(results_of(sweep_of(c, "f32"), backend)) == c.f32 ? 1 : 0;
+    count += digest_of(results_of(sweep_of(c, "f64"), backend)) == c.f64 ? 1 : 0;
+  }
+  return count;
+}
+inline constexpr std::size_t kCoupledDigests = 2 * std::size(golden::kCoupledCases);
+
 } // namespace sharpsweep

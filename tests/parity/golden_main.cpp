@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "host/cpu/kernels.hpp"
-#include "tests/parity/golden_sweep.hpp"
+#include "tests/parity/coupled_cases.hpp"
 
 int main() {
   using namespace sharpsweep;
@@ -20,6 +20,8 @@ int main() {
       ++cases;
       equal += digests_agree(c, *backend) ? 1 : 0;
     }
+    cases += kCoupledDigests;
+    equal += count_agreeing(*backend);
     std::printf("%-7s %zu of %zu golden digests\n", options.instruction_set.c_str(), equal, cases);
     agree = agree && equal == cases;
   }
