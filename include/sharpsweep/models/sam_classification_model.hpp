@@ -198,6 +198,7 @@ private:
   // Constants are step size, rho, weight limit, examples; state is the weights, then the track.
   static constexpr std::size_t kExamples = 3, kTrack = 5;
   static constexpr std::size_t kOwnScales = 8;
+  static constexpr double kResolution = 0.2; ///< of the l2 flow: about 1e-7 of Phi
 
   // Where `values` has what: single numbers, then one for each coordinate.
   enum Single : std::size_t {
@@ -278,15 +279,18 @@ private:
   void predict_one_layer(const Point& at, const Positive& p, double* values) const;
   void predict_linf(const Positive& p, double* values) const;
   void predict_l2(const Positive& p, double* values) const;
+  void predict_switches(const Positive& p, const std::vector<std::size_t>& by_mu,
+                        double* switch_clock) const;
   /// What follows from the log products.
   void predict_shares(const Positive& p, double* values) const;
-  double l2_threshold(const Positive& p) const;
+  /// alpha_c / rho of equal alpha_j.
+  double l2_threshold(const Numbers& mu) const;
 
   Examples examples_;
   Numbers l1_direction_, l2_direction_; ///< of more than one example; l_1: empty if not unique
   double weight_limit_ = 0;
   std::uint64_t steps_ = 0;
-  /// Collapse thresholds at rho = 1, which many cells share: by mu and both layers' starts.
+  /// By mu: many cells share them.
   mutable std::map<Numbers, double> thresholds_;
   mutable std::mutex thresholds_mutex_;
 };
@@ -388,7 +392,8 @@ inline std::vector<OrderParameterInfo> Model::predictions() const {
   return {
       {"limit_phase", "1", "phase in the limit of infinite time"},
       {"first_leader", "1", "coordinate that is amplified first (rule l2, L=2, equal alpha_j)"},
-      {"collapse_threshold", "1", "largest alpha_j of a start of this profile on the separatrix"},
+      {"collapse_threshold", "1",
+       "largest alpha_j of a start of this profile on the separatrix (l2: equal alpha_j)"},
       {"window_edge", "1",
        "alpha up to which a coordinate is amplified first (rule l2, L=2, equal alpha_j)", d,
        "coordinate"},
@@ -613,32 +618,40 @@ inline void Model::predict_linf(const Positive& p, double* values) const {
   predict_shares(p, values);
 }
 
-inline double Model::l2_threshold(const Positive& p) const {
-  const double largest = *std::max_element(p.alpha.begin(), p.alpha.end());
-  Numbers key = p.mu;
-  for (const double a : p.alpha) key.push_back(a / largest);
-  key.push_back(p.factors.first);
-  key.push_back(p.factors.last);
+inline double Model::l2_threshold(const Numbers& mu) const {
   const std::lock_guard lock(thresholds_mutex_);
-  const auto known = thresholds_.find(key);
-  if (known != thresholds_.end()) return p.rho * known->second;
-  double sums = 0, all = 0; // of N^2 at rho = 1, from the sums of layers and altogether
-  for (std::size_t j = 0; j < p.mu.size(); ++j) {
-    const double u = p.alpha[j] / largest * p.factors.first;
-    const double v = p.alpha[j] / largest * p.factors.last;
-    sums += 0.5 * p.mu[j] * p.mu[j] * (u + v) * (u + v);
-    all += p.mu[j] * p.mu[j] * (u * u + v * v);
+  const auto known = thresholds_.find(mu);
+  if (known != thresholds_.end()) return known->second;
+  return thresholds_[mu] = theory::l2_collapse_threshold(mu, 1);
+}
+
+inline void Model::predict_switches(const Positive& p, const std::vector<std::size_t>& by_mu,
+                                    double* switch_clock) const {
+  // ln beta_j / 2 - ln beta_i / 2 of neighbours i, j.
+  const auto lead = [&](const theory::L2Flow& f, std::size_t k) {
+    const std::size_t i = by_mu[k], j = by_mu[k + 1];
+    const double difference = p.mu[j] - p.mu[i], sum = p.mu[j] + p.mu[i];
+    return portable::log(p.alpha[j] / p.alpha[i]) + difference * (f.tau() - p.rho * sum * f.phi());
+  };
+  theory::L2Flow flow(p.mu, p.alpha, p.alpha, p.rho, kResolution);
+  std::size_t open = by_mu.size() - 1; // neighbours that have not switched
+  for (bool first = true; open > 0 && !flow.collapsed(); first = false) {
+    const theory::L2Flow before = flow;
+    flow.advance();
+    for (std::size_t k = 0; k + 1 < by_mu.size(); ++k) {
+      double& clock = switch_clock[by_mu[k + 1]];
+      if (clock == clock || !(lead(flow, k) > 0)) continue;
+      --open;
+      const double at_first = lead(before, k);
+      if (first && at_first >= 0) {
+        clock = 0;
+        continue;
+      }
+      theory::L2Flow exact = before;
+      exact.advance_to([&](const theory::L2Flow& f) { return lead(f, k); });
+      clock = exact.tau();
+    }
   }
-  const double low = *std::min_element(p.mu.begin(), p.mu.end()) / square_root(all);
-  const double high = *std::max_element(p.mu.begin(), p.mu.end()) / square_root(sums);
-  const double threshold = theory::bisect(low, high, [&](double alpha) {
-    Numbers u = p.first(), v = p.last();
-    for (double& x : u) x *= alpha / largest;
-    for (double& x : v) x *= alpha / largest;
-    return theory::L2Flow(p.mu, u, v, 1).escapes();
-  });
-  thresholds_.emplace(std::move(key), threshold);
-  return p.rho * threshold;
 }
 
 inline void Model::predict_l2(const Positive& p, double* values) const {
@@ -650,30 +663,33 @@ inline void Model::predict_l2(const Positive& p, double* values) const {
   std::sort(by_mu.begin(), by_mu.end(), [&](std::size_t i, std::size_t j) {
     return p.mu[i] < p.mu[j] || (p.mu[i] == p.mu[j] && i < j);
   });
-  const double threshold = prediction[kCollapseThreshold] = l2_threshold(p);
-  const bool escapes = *std::max_element(p.alpha.begin(), p.alpha.end()) > threshold;
-  prediction[kLimitPhase] = escapes ? static_cast<double>(by_mu.back()) + 1 : 0;
-  if (p.balanced()) {
-    if (p.uniform()) {
-      prediction[kFirstLeader] = theory::l2_first_amplified(p.mu, p.alpha[0], p.rho) + 1;
-    }
-    for (std::size_t k = 0; k + 1 < d; ++k) {
-      const std::size_t i = by_mu[k], j = by_mu[k + 1];
-      if (p.uniform()) {
-        of_coordinate[kWindowEdge * d + i] = theory::l2_window_edge(p.mu, i, j, p.rho);
-      }
-      if (escapes) {
-        of_coordinate[kSwitchClock * d + j] = theory::l2_switch_clock(p.mu, p.alpha, p.rho, i, j);
-      }
-    }
+  const bool alike = p.balanced() && p.uniform();
+  bool escapes;
+  if (alike) {
+    const double threshold = prediction[kCollapseThreshold] = p.rho * l2_threshold(p.mu);
+    escapes = p.alpha[0] > threshold;
+  } else {
+    escapes = theory::L2Flow(p.mu, p.first(), p.last(), p.rho).escapes();
   }
+  prediction[kLimitPhase] = escapes ? static_cast<double>(by_mu.back()) + 1 : 0;
+  if (alike) {
+    prediction[kFirstLeader] = theory::l2_first_amplified(p.mu, p.alpha[0], p.rho) + 1;
+  }
+  for (std::size_t k = 0; k + 1 < d && alike; ++k) {
+    of_coordinate[kWindowEdge * d + by_mu[k]] =
+        theory::l2_window_edge(p.mu, by_mu[k], by_mu[k + 1], p.rho);
+  }
+  if (escapes && p.balanced()) predict_switches(p, by_mu, of_coordinate + kSwitchClock * d);
 
-  // The end of the run, or of the flow where that collapses before.
-  theory::L2Flow flow(p.mu, p.first(), p.last(), p.rho);
+  // The end of the run, or of the flow where that collapses before. Beyond so large an N nothing
+  // is left to happen in the rescaled clock: Phi stands still.
+  const double large = 1e11 * p.rho * p.mu[by_mu.back()];
+  theory::L2Flow flow(p.mu, p.first(), p.last(), p.rho, kResolution);
   const bool reached =
       p.rescaled
-          ? flow.advance_to(
-                [&](const theory::L2Flow& f) { return f.collapsed() ? 0 : f.tau() - p.clock; })
+          ? flow.advance_to([&](const theory::L2Flow& f) {
+              return f.collapsed() || f.gradient_norm() > large ? 0 : f.tau() - p.clock;
+            })
           : flow.advance_to(
                 [&](const theory::L2Flow& f) { return f.collapsed() ? 0 : f.time() - p.clock; },
                 theory::L2Flow::Resolve::time);
@@ -682,20 +698,23 @@ inline void Model::predict_l2(const Positive& p, double* values) const {
     values[kPhase] = 0;
     return;
   }
-  values[kTau] = flow.tau();
+  const double tau = p.rescaled ? p.clock : flow.tau();
+  values[kTau] = tau;
   values[kPhi] = flow.phi();
-  values[kCrossover] = theory::l2_crossover(p.rho, flow.tau(), flow.phi());
-  values[kGradientNorm] = flow.gradient_norm();
+  values[kCrossover] = theory::l2_crossover(p.rho, tau, flow.phi());
+  double square = 0;
   std::size_t first = 0;
   for (std::size_t j = 0; j < d; ++j) {
     double& log_product = values[log_product_at() + j];
-    const double product = flow.product(j);
-    log_product = p.balanced()
-                      ? theory::l2_log_product(p.mu[j], p.alpha[j], p.rho, flow.tau(), flow.phi())
-                  : product > 0 ? portable::log(product)
-                                : theory::kNone;
+    if (p.balanced()) {
+      log_product = theory::l2_log_product(p.mu[j], p.alpha[j], p.rho, tau, flow.phi());
+      square += 2 * p.mu[j] * p.mu[j] * portable::exp(log_product);
+    } else if (flow.gradient_norm() < large && flow.product(j) > 0) {
+      log_product = portable::log(flow.product(j));
+    }
     first = log_product > values[log_product_at() + first] ? j : first;
   }
+  if (p.balanced()) values[kGradientNorm] = square_root(square);
   values[kLeader] = values[kPhase] = static_cast<double>(first) + 1;
   predict_shares(p, values);
 }

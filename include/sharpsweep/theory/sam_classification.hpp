@@ -128,20 +128,21 @@ inline double linf_margin(int depth, Values mu, Values alpha, double rho, double
 }
 
 /// int_begin^end e^z dtau along the flow, by Gauss-Legendre of order 8 on parts over which z
-/// changes by 1 at most. \param halvings  how many are left
+/// changes by 1/2 at most: z never falls. Infinite where it exceeds `most`.
+/// \param halvings  how many are left
 inline double linf_exponential(int depth, Values mu, Values alpha, double rho, double begin,
-                               double end, int halvings) {
+                               double end, double most, int halvings) {
   constexpr double node[] = {0.1834346424956498, 0.5255324099163290, 0.7966664774136267,
                              0.9602898564975363};
   constexpr double weight[] = {0.3626837833783620, 0.3137066458778873, 0.2223810344533745,
                                0.1012285362903763};
   const auto z = [&](double tau) { return linf_margin(depth, mu, alpha, rho, tau); };
   const double middle = 0.5 * (begin + end), half = 0.5 * (end - begin), z_begin = z(begin);
-  if (z_begin > 709) return kInfinity;
-  if (halvings > 0 && !(absolute(z(end) - z_begin) < 1)) {
-    const double first = linf_exponential(depth, mu, alpha, rho, begin, middle, halvings - 1);
+  if (z_begin > 709 || portable::exp(z_begin) * (end - begin) > most) return kInfinity;
+  if (halvings > 0 && !(z(end) - z_begin < 0.5)) {
+    const double first = linf_exponential(depth, mu, alpha, rho, begin, middle, most, halvings - 1);
     if (first == kInfinity) return first;
-    return first + linf_exponential(depth, mu, alpha, rho, middle, end, halvings - 1);
+    return first + linf_exponential(depth, mu, alpha, rho, middle, end, most, halvings - 1);
   }
   double sum = 0;
   for (int k = 0; k < 4; ++k) {
@@ -151,39 +152,55 @@ inline double linf_exponential(int depth, Values mu, Values alpha, double rho, d
   return sum;
 }
 
-/// The time t = eta k that the logistic clock takes to reach tau (derived here):
-/// int_0^tau (1 + e^z) dtau', to about 1e-10, infinite beyond 1e300. At L = 2 hence
-/// tau ~ ln ln t / (2 mu_max): directions converge at the pace of an iterated logarithm.
-inline double linf_time(int depth, Values mu, Values alpha, double rho, double tau) {
-  std::vector<double> ends{tau}; // z has kinks where a weight reaches zero
+/// The ends of the parts of [0, tau] on which z is smooth: it has a kink where a weight reaches
+/// zero.
+inline std::vector<double> linf_smooth_parts(int depth, Values mu, Values alpha, double rho,
+                                             double tau) {
+  std::vector<double> ends{tau};
   for (std::size_t j = 0; j < mu.size(); ++j) {
     const double hit = linf_hitting_clock(depth, mu[j], alpha[j], rho);
     if (hit < tau) ends.push_back(hit);
   }
   std::sort(ends.begin(), ends.end());
+  return ends;
+}
+
+/// The time t = eta k that the logistic clock takes to reach tau (derived here):
+/// int_0^tau (1 + e^z) dtau', to about 1e-10, infinite beyond 1e300. At L = 2 hence
+/// tau ~ ln ln t / (2 mu_max): directions converge at the pace of an iterated logarithm.
+inline double linf_time(int depth, Values mu, Values alpha, double rho, double tau) {
   double time = tau, begin = 0;
-  for (const double end : ends) {
-    constexpr int parts = 8;
-    for (int k = 0; k < parts; ++k) {
-      const double from = begin + (end - begin) * k / parts;
-      const double to = begin + (end - begin) * (k + 1) / parts;
-      time += linf_exponential(depth, mu, alpha, rho, from, to, 30);
-      if (time == kInfinity) return time;
-    }
+  for (const double end : linf_smooth_parts(depth, mu, alpha, rho, tau)) {
+    time += linf_exponential(depth, mu, alpha, rho, begin, end, 1e300, 40);
     begin = end;
   }
   return time;
 }
 
-/// The tau that the logistic clock has reached at time t, the inverse of linf_time.
+/// The tau that the logistic clock has reached at time t, the inverse of linf_time: to 1e-13 of it.
 inline double linf_clock(int depth, Values mu, Values alpha, double rho, double time) {
-  double high = time; // tau never runs ahead of t
+  double last = time; // tau never runs ahead of t
   for (std::size_t j = 0; j < mu.size(); ++j) {
-    const double end = linf_blow_up_clock(depth, mu[j], alpha[j], rho);
-    high = end < high ? end : high;
+    last = std::min(last, linf_blow_up_clock(depth, mu[j], alpha[j], rho));
   }
-  return bisect(0, high,
-                [&](double tau) { return !(linf_time(depth, mu, alpha, rho, tau) <= time); });
+  double tau = 0, left = time;
+  for (const double end : linf_smooth_parts(depth, mu, alpha, rho, last)) {
+    // Widths that double while there is time for them, and halve from the first that is too wide.
+    double width = std::min(1e-3 / *std::max_element(mu.begin(), mu.end()), end - tau);
+    for (bool grows = true; width > 1e-13 * tau;) {
+      const double cost =
+          width + linf_exponential(depth, mu, alpha, rho, tau, tau + width, left, 40);
+      const bool fits = cost <= left;
+      if (fits) {
+        tau += width;
+        left -= cost;
+      }
+      grows = grows && fits;
+      width = grows ? std::min(2 * width, end - tau) : 0.5 * width;
+    }
+    if (tau < end * (1 - 1e-12)) return tau;
+  }
+  return tau;
 }
 
 /// Whether a coordinate with positive layers u0, v0 at L = 2 grows for ever under rule linf
