@@ -23,7 +23,6 @@
 /// network. Nothing in a step branches on a value.
 #pragma once
 
-#include <bit>
 #include <cstddef>
 
 #include "sharpsweep/numerics/elementary.hpp"
@@ -60,6 +59,12 @@ SHARPSWEEP_INLINE void each(int d, F f) {
   for (int i = 0; i < d; ++i) f(i);
 }
 
+/// The largest power of two below D.
+template <int D>
+inline constexpr int kPowerBelow = 2 * kPowerBelow<(D + 1) / 2>;
+template <>
+inline constexpr int kPowerBelow<2> = 1;
+
 /// f(first) + ... + f(first + D - 1) by the tree of pairwise_sum (sums.hpp).
 template <int D, class F>
 SHARPSWEEP_INLINE auto tree_sum(Fixed<D>, F f, int first = 0) {
@@ -67,7 +72,7 @@ SHARPSWEEP_INLINE auto tree_sum(Fixed<D>, F f, int first = 0) {
     return f(first);
   } else {
     // Its last addition joins the largest power of two below D to the rest.
-    constexpr int half = static_cast<int>(std::bit_floor(static_cast<unsigned>(D - 1)));
+    constexpr int half = kPowerBelow<D>;
     return add(tree_sum(Fixed<half>(), f, first), tree_sum(Fixed<D - half>(), f, first + half));
   }
 }
