@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <random>
@@ -8,6 +9,7 @@
 #include "host/commands/commands.hpp"
 #include "host/cpu/kernels.hpp"
 #include "host/engine.hpp"
+#include "sharpsweep/sweep/axis.hpp"
 
 namespace sharpsweep {
 namespace {
@@ -92,6 +94,82 @@ double engine_rate(int depth, const CpuOptions& options, double seconds) {
   });
 }
 
+/// "1,0.9,..." and the like: n numbers from `first` in equal steps, between parentheses or not.
+std::string numbers(std::size_t n, double first, double step) {
+  std::string text;
+  for (std::size_t i = 0; i < n; ++i) {
+    text += (i ? "," : "") + format_number(first + step * static_cast<double>(i));
+  }
+  return text;
+}
+
+/// A coupled model at work on networks of d coordinates.
+struct FamilyCase {
+  std::string what;
+  Settings settings;
+};
+
+std::vector<FamilyCase> family_cases(std::size_t d) {
+  const double gap = 0.5 / static_cast<double>(d);
+  const std::string example = "+(" + numbers(d, 1, gap) + ")";
+  const Settings classification = {{"model", {"sam_classification"}},
+                                   {"examples", {example}},
+                                   {"alpha", {"lin(0.7,0.9,256)"}},
+                                   {"steps", {"1000"}}};
+  const Settings quadratic = {{"model", {"sam_quadratic"}},
+                              {"spectrum", split_items(numbers(d, 1, -gap))},
+                              {"step_size", {"lin(0.2,0.4,256)"}},
+                              {"steps", {"1000"}}};
+  const std::size_t samples = d < 16 ? 2 : 4;
+  const Settings noise = {{"model", {"label_noise"}},
+                          {"samples", {std::to_string(samples)}},
+                          {"neurons", {std::to_string(d / samples)}},
+                          {"seeds", {"256"}},
+                          {"steps", {"1000"}}};
+  const auto with = [](Settings settings, const char* key, const char* value) {
+    settings[key] = {value};
+    return settings;
+  };
+  return {{"sam_classification, linf", with(classification, "rule", "linf")},
+          {"sam_classification, l2", with(classification, "rule", "l2")},
+          {"sam_quadratic, log", with(quadratic, "arithmetic", "log")},
+          {"sam_quadratic, plain", with(quadratic, "arithmetic", "plain")},
+          {"label_noise, cubic", noise}};
+}
+
+/// Networks times steps a second on one core.
+double family_rate(Settings settings, const char* precision, double seconds) {
+  settings["precision"] = {precision};
+  const Sweep sweep = Sweep::from_settings(settings);
+  CpuOptions options;
+  options.threads = 1;
+  const std::unique_ptr<Backend> backend = make_cpu_backend(options);
+  return rate(seconds, static_cast<double>(sweep.networks()) * static_cast<double>(sweep.steps),
+              [&] {
+                Progress progress;
+                run_sweep(sweep, *backend, progress);
+              });
+}
+
+void bench_family(double seconds) {
+  std::printf("\ncoupled models, one core: 10^6 networks x steps/s for networks of d "
+              "coordinates\n\n%-27s",
+              "");
+  constexpr std::array<std::size_t, 4> kSizes = {2, 4, 8, 64};
+  for (const std::size_t d : kSizes) std::printf(" %5s%-3zu", "d = ", d);
+  std::printf("\n");
+  for (std::size_t i = 0; i < family_cases(2).size(); ++i) {
+    for (const char* precision : {"f32", "f64"}) {
+      std::printf("%-23s %s", family_cases(2)[i].what.c_str(), precision);
+      for (const std::size_t d : kSizes) {
+        std::printf(" %7.2f", family_rate(family_cases(d)[i].settings, precision, seconds) / 1e6);
+        std::fflush(stdout);
+      }
+      std::printf("\n");
+    }
+  }
+}
+
 } // namespace
 
 ExitCode bench_command(double seconds) {
@@ -129,6 +207,7 @@ ExitCode bench_command(double seconds) {
     const double together = engine_rate(2, all, 2 * seconds);
     std::printf("%u cores: %.3f, %.2f times one\n", cores, together / 1e9, together / single);
   }
+  bench_family(seconds);
   return ExitCode::done;
 }
 
