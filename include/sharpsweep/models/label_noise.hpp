@@ -330,28 +330,36 @@ SHARPSWEEP_INLINE double hessian_trace(const Activation& phi, std::size_t sample
   return div(sum, static_cast<double>(samples));
 }
 
-/// sum_ij (z_ij - mean_i)^2 / sum_ij z_ij^2, mean_i over the neurons: how far the neurons are from
-/// being replicas of one. Exactly 0 for equal neurons, 0 for none at all.
+/// sum_ij (z_ij - mean_i)^2, mean_i over the neurons. Exactly 0 for equal neurons.
 template <class T>
-SHARPSWEEP_INLINE double spread(std::size_t samples, std::size_t neurons, const T* z) {
-  double deviations = 0, squares = 0;
+SHARPSWEEP_INLINE double deviations(std::size_t samples, std::size_t neurons, const T* z) {
+  double sum = 0;
   for (std::size_t i = 0; i < samples; ++i) {
     // Deviations are taken from the first neuron's value: a rounded mean would leave a residue.
     const double first = static_cast<double>(z[i]);
     double mean = 0, around_first = 0;
     for (std::size_t j = 0; j < neurons; ++j) {
-      const double value = static_cast<double>(z[j * samples + i]);
-      mean = add(mean, sub(value, first));
-      squares = fmadd(value, value, squares);
+      mean = add(mean, sub(static_cast<double>(z[j * samples + i]), first));
     }
     mean = div(mean, static_cast<double>(neurons));
     for (std::size_t j = 0; j < neurons; ++j) {
       const double deviation = sub(sub(static_cast<double>(z[j * samples + i]), first), mean);
       around_first = fmadd(deviation, deviation, around_first);
     }
-    deviations = add(deviations, around_first);
+    sum = add(sum, around_first);
   }
-  return squares > 0 ? div(deviations, squares) : 0.0;
+  return sum;
+}
+
+/// deviations() / sum_ij z_ij^2: how far the neurons are from being replicas of one. 0 for no
+/// preactivations at all.
+template <class T>
+SHARPSWEEP_INLINE double spread(std::size_t samples, std::size_t neurons, const T* z) {
+  double squares = 0;
+  for (std::size_t at = 0; at < samples * neurons; ++at) {
+    squares = fmadd(static_cast<double>(z[at]), static_cast<double>(z[at]), squares);
+  }
+  return squares > 0 ? div(deviations(samples, neurons, z), squares) : 0.0;
 }
 
 } // namespace sharpsweep::label_noise

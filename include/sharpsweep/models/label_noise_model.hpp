@@ -317,7 +317,7 @@ public:
         {"distance", "1", "max_ij |z_ij - phi^-1(y_i/m)|, to the replicated state"},
         {"sharpness", "1", "step size times largest eigenvalue of the Hessian (1/n) J^T J"},
         {"relaxation_rate", "1",
-         "half the rate per unit of S at which ln spread falls since the tail began"},
+         "half the fall of ln sum_ij (z_ij - mean_i)^2 per unit of S since the tail began"},
         {"slow_clock", "1", "S = eta^2 sigma^2 steps / 4B, B = n or 1 samples a step"}};
     if (slow_flow_) {
       list.push_back({"flow_hessian_trace", "1", "F on the slow flow, limit of small steps"});
@@ -784,8 +784,7 @@ inline bool Model::observe(const Point& point, std::uint64_t step, const double*
   const Problem& problem = cell.problem;
   const std::size_t n = problem.samples(), m = problem.neurons;
   const State z = z_of(cell, state);
-  const auto log_spread = [n, m](const State& at) {
-    const double value = spread(n, m, at.data());
+  const auto log_of = [](double value) {
     return value > 0 ? elementary::log(value) : theory::kNone;
   };
   double mean_loss = loss(problem.activation, n, m, problem.labels.data(), z.data());
@@ -796,14 +795,15 @@ inline bool Model::observe(const Point& point, std::uint64_t step, const double*
     const auto count = static_cast<double>(step - first_tail_);
     mean_loss = tail.squares[0] / (2 * static_cast<double>(n) * count);
     trace = tail.squares[2] / count;
-    const double fall = log_spread(z_of(cell, tail.begin)) - log_spread(z);
+    const double fall = log_of(deviations(n, m, z_of(cell, tail.begin).data())) -
+                        log_of(deviations(n, m, z.data()));
     rate = cell.slow_clock(count) > 0 ? fall / (2 * cell.slow_clock(count)) : theory::kNone;
   }
   const double clock = cell.slow_clock(static_cast<double>(step));
   *values++ = mean_loss;
   *values++ = trace;
   *values++ = spread(n, m, z.data());
-  *values++ = log_spread(z);
+  *values++ = log_of(spread(n, m, z.data()));
   *values++ = theory::effective_rank(problem, z);
   *values++ = theory::distance_to_replicated(problem, z);
   *values++ = cell.step_size * theory::largest_curvature(problem, z);
