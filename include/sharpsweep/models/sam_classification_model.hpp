@@ -281,7 +281,7 @@ private:
   void predict_l2(const Positive& p, double* values) const;
   void predict_switches(const Positive& p, const std::vector<std::size_t>& by_mu,
                         double* switch_clock) const;
-  /// What follows from the log products.
+  /// What follows from the log products; they go where the run reaches the weight limit before.
   void predict_shares(const Positive& p, double* values) const;
   /// alpha_c / rho of equal alpha_j.
   double l2_threshold(const Numbers& mu) const;
@@ -536,13 +536,22 @@ inline void Model::predict_one_layer(const Point& at, const Positive& p, double*
 }
 
 inline void Model::predict_shares(const Positive& p, double* values) const {
-  const double* const log_product = values + log_product_at();
+  double* const log_product = values + log_product_at();
   const std::size_t d = p.mu.size();
+  const double limit = weight_limit_ > 0 ? weight_limit_ : default_weight_limit(p.depth);
+  const double log_limit = p.depth * portable::log(limit);
   std::size_t first = 0;
+  bool all = true, stops = false;
   for (std::size_t j = 0; j < d; ++j) {
-    if (!is_finite(log_product[j])) return;
+    stops = stops || log_product[j] > log_limit;
+    all = all && is_finite(log_product[j]);
     if (log_product[j] > log_product[first]) first = j;
   }
+  if (stops) {
+    std::fill_n(log_product, d, theory::kNone);
+    values[kTau] = values[kPhi] = values[kCrossover] = values[kGradientNorm] = theory::kNone;
+  }
+  if (stops || !all) return;
   double total = 0, margin = 0;
   for (std::size_t j = 0; j < d; ++j) {
     total += portable::exp(log_product[j] - log_product[first]);
