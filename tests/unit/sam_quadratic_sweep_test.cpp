@@ -217,10 +217,17 @@ TEST(ProductSweep, BalancesFromAStartOffTheFloor) {
                                         {"step_size", "0.3"},
                                         {"rho", "0.01"},
                                         {"steps", "20000"}}));
-  for (const Outcome& run : run_all(experiment)) {
+  const std::vector<Outcome> runs = run_all(experiment);
+  for (std::size_t p = 0; p < runs.size(); ++p) {
+    const Outcome& run = runs[p];
     EXPECT_NEAR(run.values[amplitude_] / run.theory[amplitude_], 1, 6 * 0.01);
     EXPECT_NEAR(run.values[drift] / run.theory[drift], 1, 3e-4);
     EXPECT_GT(run.values[position] * run.theory[position], 0);
+    // D starts at +-.5 (1 - u_0^2 / lambda), lambda^2 = 4.25; one unit of time takes four of ln|D|.
+    const double u_0 = value(experiment, p, "u_0");
+    const double first = 0.5 * (1 - u_0 * u_0 / std::sqrt(4.25));
+    EXPECT_NEAR(std::fabs(run.theory[position]) * std::exp(4 * run.theory[slow_time]), first,
+                1e-12);
   }
 }
 
@@ -239,6 +246,10 @@ TEST(CompetingSweep, ExitsWhereTheRuleSays) {
   const Experiment narrow(with(sweep, {{"rho", "0.0125"}, {"steps", "100000"}}));
   for (const Outcome& run : run_all(narrow)) {
     if (run.theory[exit_] == run.theory[exit_]) fine.absolute(run.values[exit_], run.theory[exit_]);
+    // The run is over the exit: theory says nothing of where v is.
+    for (const int i : {position, curvature, amplitude_, drift, excited}) {
+      EXPECT_TRUE(std::isnan(run.theory[static_cast<std::size_t>(i)]));
+    }
   }
   // Before the exit v follows the slow flow, and u_1 is what is excited.
   const Experiment before(with(sweep, {{"rho", "0.02"}, {"steps", "400"}}));
