@@ -20,6 +20,7 @@ namespace {
 /// \param at  the cell's indices on the axes
 Sweep alone(const Sweep& sweep, const std::vector<std::size_t>& at) {
   std::vector<std::vector<std::size_t>> kept;
+  kept.reserve(at.size());
   for (const std::size_t i : at) kept.push_back({i});
   if (sweep.projection_radius > 0) {
     kept.back().resize(sweep.target.size());

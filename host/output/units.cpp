@@ -221,6 +221,7 @@ private:
     // That the file has it all comes before any memory for it.
     const std::vector<OrderParameterInfo> infos = sweep().order_parameters();
     std::vector<const Numbers*> lists;
+    lists.reserve(infos.size());
     for (const OrderParameterInfo& info : infos) {
       lists.push_back(&values<Numbers>(file_, info.name, networks * info.count));
     }

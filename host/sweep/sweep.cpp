@@ -307,6 +307,7 @@ const std::vector<OrderParameterInfo>& ssam_order_parameters() {
 template <class T>
 std::vector<T> chosen(const std::vector<T>& values, const std::vector<std::size_t>& kept) {
   std::vector<T> list;
+  list.reserve(kept.size());
   for (const std::size_t i : kept) list.push_back(values[i]);
   return list;
 }

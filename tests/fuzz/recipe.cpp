@@ -68,7 +68,7 @@ private:
                                   "target_value", "init_scale",         "threshold",
                                   "weight",       "shrinkage_path_mean"};
     std::erase_if(file.variables, [&](const Variable& variable) {
-      const auto infos = order_parameter_info();
+      const auto infos = Sweep().order_parameters();
       const bool single = std::any_of(infos.begin(), infos.end(),
                                       [&](const auto& info) { return info.name == variable.name; });
       return !single && std::find(kKept.begin(), kKept.end(), variable.name) == kKept.end();

@@ -457,7 +457,7 @@ inline Model::Model(const KeyReader& keys, std::span<const Axis> axes) {
   slow_flow_ = keys.choice("slow_flow", kYesNo) == 1;
   steps_ = keys.integer("steps", 1, 1'000'000'000'000);
   const double fraction = keys.number_between("tail_average", 0, 1);
-  const auto tail = static_cast<std::uint64_t>(fraction * static_cast<double>(steps_) + 0.5);
+  const auto tail = static_cast<std::uint64_t>(fraction * static_cast<double>(steps_));
   first_tail_ =
       fraction == 0 ? Common::kNever : steps_ - std::clamp<std::uint64_t>(tail, 1, steps_);
   std::vector<std::string> written;

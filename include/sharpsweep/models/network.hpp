@@ -33,7 +33,6 @@
 #pragma once
 
 #include <array>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -84,7 +83,8 @@ private:
 /// is the model's own.
 struct Shape {
   std::int32_t word[8] = {}; // std::array cannot be read on a device
-  auto operator<=>(const Shape&) const = default;
+  bool operator==(const Shape&) const = default;
+  bool operator<(const Shape& other) const { return word < other.word; }
 };
 
 /// How many numbers a network needs of each kind.

@@ -188,8 +188,8 @@ inline bool follow_slow_flow(const Problem& problem, State& z, double duration, 
     double error = 0, displacement = 0, size = 0;
     for (std::size_t i = 0; i < z.size(); ++i) {
       const double difference = magnitude(whole[i] - halves[i]) / 15;
-      // A NaN must count as too large.
-      if (!(difference <= error)) error = is_finite(difference) ? difference : kInfinity;
+      if (difference > error) error = difference;
+      if (!is_finite(difference)) error = kInfinity; // a NaN must count as too large
       displacement = std::max(displacement, magnitude(halves[i] - z[i]));
       size = std::max(size, magnitude(z[i]));
     }
@@ -325,7 +325,10 @@ inline double linear_spread(const Problem& problem, double step_size, double s, 
   double size = dense::dot(exponent.entries(), exponent.entries());
   if (!is_finite(size)) return kNone;
   int doublings = 0; // e^X = (e^(X/2))^2, until a short series does
-  for (; size > 0.01; size /= 4) ++doublings;
+  while (size > 0.01) {
+    size /= 4;
+    ++doublings;
+  }
   for (double& entry : exponent.entries()) entry *= times_power_of_two(1.0, -1.0 * doublings);
   constexpr int kTerms = 12;          // 0.1^13 / 13! is nothing
   for (int k = kTerms; k >= 0; --k) { // nested: 1 + X (1 + X/2 (1 + ...))
