@@ -20,7 +20,7 @@ train_lanes(const Shape& shape, const Steps& steps,
             const std::vector<std::vector<typename ValueTraits<V>::Scalar>>& constants,
             const std::vector<std::vector<typename ValueTraits<V>::Scalar>>& states) {
   using T = typename ValueTraits<V>::Scalar;
-  constexpr std::size_t width = ValueTraits<V>::width;
+  static constexpr std::size_t width = ValueTraits<V>::width;
   const auto pack = [](const std::vector<std::vector<T>>& networks) {
     std::vector<V> packed;
     for (std::size_t i = 0; i < networks[0].size(); ++i) {
