@@ -218,6 +218,14 @@ TEST(Sweep, CollapseMinorFirstMajorFirst) { // P-a3
   }
   counted("l2: collapse by kappa, margin 0.5 % of alpha_c", checks, wrong, excluded);
   counted("l2: first amplified coordinate", static_cast<int>(cells.size()), first_wrong, 0);
+  // Next to the edge, which the first step does not blur.
+  for (const double side : {1 - 1e-6, 1 + 1e-6}) {
+    const double edge = 3 / std::sqrt(10.0);
+    Cells cell("rule = l2; examples = +(1,2); steps = 1; alpha = " + format_number(side * edge));
+    cell.run(0);
+    EXPECT_EQ(cell.theory("first_leader"), side > 1 ? 2 : 1);
+    EXPECT_EQ(cell.at("leader"), cell.theory("first_leader"));
+  }
   // The table of the notes.
   const double table[][2] = {{1.25, .5029453}, {1.5, .5088033}, {2, .5213213},
                              {3, .5416034},    {4, .5567489},   {8, .5938710}};
