@@ -32,7 +32,7 @@
 /// predictions; NaN where there is none. observe returns false where a network has diverged.
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -84,7 +84,9 @@ private:
 struct Shape {
   std::int32_t word[8] = {}; // std::array cannot be read on a device
   bool operator==(const Shape&) const = default;
-  bool operator<(const Shape& other) const { return word < other.word; }
+  bool operator<(const Shape& other) const {
+    return std::lexicographical_compare(word, word + 8, other.word, other.word + 8);
+  }
 };
 
 /// How many numbers a network needs of each kind.
