@@ -97,6 +97,19 @@ class Readme(unittest.TestCase):
                 printed = self.succeeds([PYTHON, "-c", block])
                 self.assertIn("('depth', 'init', 'step_size', 'eta', 'target')\n", printed)
 
+    def test_the_sweep_files_can_be_planned(self):
+        for number, block in enumerate(blocks("toml")):
+            path = self.folder / f"{number}.toml"
+            path.write_text(block, encoding="utf-8")
+            with self.subTest(block):
+                self.succeeds([BINARY, "plan", path, "--backend", "cpu"])
+
+    def test_the_model_is_the_one_that_the_tests_run(self):
+        header = (ROOT / "tests/toy/heavy_ball.hpp").read_text()
+        for block in blocks("cpp"):
+            self.assertIn(block.strip(), header)
+        self.assertEqual(len(blocks("cpp")), 1)
+
     @unittest.skipUnless(shutil.which("octave-cli"), "octave is not installed")
     def test_octave_sees_the_dimensions_reversed(self):
         for block in blocks("octave"):
