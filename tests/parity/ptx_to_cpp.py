@@ -6,9 +6,12 @@ Usage: ptx_to_cpp.py KERNELS.ptx OUT.cpp NAME_REGEX
 Every operation becomes the same IEEE operation on the host, so that a compiled kernel can be run and
 compared bit for bit where there is no GPU. Only what our kernels use is known; anything else is an
 error, and so is arithmetic whose rounding PTX leaves open (.approx, .ftz, no .rn). Barriers and
-shared memory work for blocks of one thread.
+shared memory work for blocks of one thread. Functions that a kernel calls are translated with it;
+local memory is an array on the host's stack, filled with NaNs when its function begins.
 """
+import math
 import re
+import struct
 import sys
 
 TYPES = {'pred': 'bool', 'b16': 'uint16_t', 'f32': 'float', 'b32': 'uint32_t', 'f64': 'double',
@@ -26,6 +29,7 @@ BINARY = {'add': '+', 'sub': '-', 'and': '&', 'or': '|', 'xor': '^'}
 PRELUDE = '''// Made by ptx_to_cpp.py. Do not edit.
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 
 #include "tests/parity/ptx_thread.hpp"
@@ -45,6 +49,16 @@ template <class T> T load(uint64_t address) {
 template <class T> void store(uint64_t address, T x) {
   std::memcpy(reinterpret_cast<void*>(address), &x, sizeof x);
 }
+template <unsigned kWidth> uint32_t inside(uint32_t shift) {
+  if (shift >= kWidth) std::abort();
+  return shift;
+}
+template <class T> T larger(T a, T b) {
+  if (a != a) return b;
+  if (a == b) return std::signbit(a) ? b : a;
+  return a < b ? b : a;
+}
+template <class T> T smaller(T a, T b) { return -larger(-a, -b); }
 [[maybe_unused]] alignas(16) thread_local unsigned char shared[16384];
 } // namespace
 '''
@@ -62,11 +76,17 @@ def operand(text, ctype):
     if text.startswith('%'):
         return text[1:]
     if re.fullmatch(r'0[fF][0-9A-Fa-f]{8}', text):
-        return f'bits<float>(uint32_t{{0x{text[2:]}u}})'
+        value = struct.unpack('>f', bytes.fromhex(text[2:]))[0]
+        return f'{value.hex()}f' if math.isfinite(value) else \
+            f'bits<float>(uint32_t{{0x{text[2:]}u}})'
     if re.fullmatch(r'0[dD][0-9A-Fa-f]{16}', text):
-        return f'bits<double>(uint64_t{{0x{text[2:]}ull}})'
+        value = struct.unpack('>d', bytes.fromhex(text[2:]))[0]
+        return value.hex() if math.isfinite(value) else \
+            f'bits<double>(uint64_t{{0x{text[2:]}ull}})'
     if re.fullmatch(r'-?[0-9]+', text):
         return f'static_cast<{ctype}>({text}ll)'
+    if text.startswith('__local_depot'):
+        return f'reinterpret_cast<uint64_t>({text.strip("_")})'
     if re.fullmatch(r'[A-Za-z_$][\w$]*', text):  # a shared array
         return 'reinterpret_cast<uint64_t>(shared)'
     fail(f'unknown operand {text}')
@@ -88,12 +108,16 @@ def split_operands(text):
     return [part for part in re.findall(r'\{[^}]*\}|\[[^\]]*\]|[^,\s][^,]*', text)]
 
 
+def elements(text):
+    return [part.strip() for part in text.strip().strip('{}').split(',')]
+
+
 def typed(op, ctype):
     """An operand read as `ctype`, which may be the signed twin of its register."""
     return f'static_cast<{ctype}>({operand(op, ctype)})'
 
 
-def instruction(code, operands, name):
+def instruction(code, operands, name, values):
     parts = code.split('.')
     op, kind = parts[0], parts[-1]
     ctype = C_TYPE.get(kind)
@@ -107,6 +131,15 @@ def instruction(code, operands, name):
     out = o[0].strip().lstrip('%') if o else ''
     if op == 'ret':
         return 'return;'
+    if op in ('ld', 'st') and 'param' in parts:
+        place = o[1 if op == 'ld' else 0]
+        own = re.fullmatch(r'\[(\w+)\+0\]' if op == 'st' else r'\[(\w+_param_\d+)\]', place)
+        if op == 'st' and own and len(parts) == 3:
+            return f'{own.group(1)} = bits<decltype({own.group(1)})>({typed(o[1], ctype)});'
+        if op == 'ld' and own and own.group(1) in values:
+            return f'{out} = static_cast<{ctype}>({own.group(1)[len(name) + 1:]});'
+        if op == 'st' or f'{name}_param_0' not in place or values:
+            fail(f'unknown parameter {place}')
     if op == 'bar':
         return ';'
     if op == 'bra':
@@ -116,14 +149,19 @@ def instruction(code, operands, name):
         place = address(o[1] if op == 'ld' else o[0], name)
         if shared:
             place = f'(reinterpret_cast<uint64_t>(shared) + static_cast<uint32_t>{place})'
-        if op == 'st':
-            return f'store<{ctype}>({place}, {typed(o[1], ctype)});'
-        targets = [t.strip() for t in out.strip('{}').split(',')] if 'v2' in parts else [out]
         width = {'8': 1, '6': 2, '2': 4, '4': 8}[kind[-1]]
-        return ' '.join(f'{t.lstrip("%")} = load<{ctype}>({place} + {i * width});'
-                        for i, t in enumerate(targets))
+        if op == 'st':
+            return ' '.join(f'store<{ctype}>({place} + {i * width}, {typed(source, ctype)});'
+                            for i, source in enumerate(elements(o[1])))
+        return ' '.join(f'{target.lstrip("%")} = load<{ctype}>({place} + {i * width});'
+                        for i, target in enumerate(elements(o[0])))
     if op == 'cvta':
         return f'{out} = {operand(o[1], "uint64_t")};'
+    if op == 'mov' and '{' in o[0] + o[1]:
+        if kind != 'b64' or '{' in o[0]:
+            fail(f'unknown {code} {o}')
+        low, high = (typed(part, 'uint32_t') for part in elements(o[1]))
+        return f'{out} = uint64_t{{{high}}} << 32 | {low};'
     if op == 'mov':
         source = operand(o[1], ctype)
         if source == 'reinterpret_cast<uint64_t>(shared)':
@@ -156,6 +194,22 @@ def instruction(code, operands, name):
     if op == 'fma':
         a, b, c = (operand(x, ctype) for x in o[1:4])
         return f'{out} = std::fma({a}, {b}, {c});'
+    if op in ('max', 'min'):
+        a, b = typed(o[1], ctype), typed(o[2], ctype)
+        if floating:
+            if len(parts) != 2:
+                fail(f'unknown {code}')
+            return f'{out} = {"larger" if op == "max" else "smaller"}<{ctype}>({a}, {b});'
+        return f'{out} = {a} {"<" if op == "max" else ">"} {b} ? {b} : {a};'
+    if op == 'bfi':  # of the operands %rd, %rd, constant position and length
+        place, length = int(o[3]), int(o[4])
+        if not 0 < length < place + length <= int(kind[1:]):
+            fail(f'unknown {code} {o}')
+        mask = (2**length - 1) << place
+        return f'{out} = ({typed(o[2], ctype)} & ~{mask}ull) | ' \
+               f'({typed(o[1], ctype)} << {place} & {mask}ull);'
+    if op == 'rcp':
+        return f'{out} = 1 / {operand(o[1], ctype)};'
     if op == 'sqrt':
         return f'{out} = std::sqrt({operand(o[1], ctype)});'
     if op == 'div' or op == 'rem':
@@ -168,8 +222,9 @@ def instruction(code, operands, name):
     if op == 'mul' and floating:
         return f'{out} = {operand(o[1], ctype)} * {operand(o[2], ctype)};'
     if op == 'mul' and parts[1] == 'hi':
-        return f'{out} = static_cast<uint32_t>(uint64_t{{{typed(o[1], "uint32_t")}}} * ' \
-               f'{typed(o[2], "uint32_t")} >> 32);'
+        wide, width = {'u32': ('uint64_t', 32), 'u64': ('unsigned __int128', 64)}[kind]
+        return f'{out} = static_cast<{ctype}>(static_cast<{wide}>({typed(o[1], ctype)}) * ' \
+               f'{typed(o[2], ctype)} >> {width});'
     if op == 'mul' and parts[1] == 'wide':
         wide = {'u32': 'uint64_t', 's32': 'int64_t', 'u16': 'uint32_t'}[kind]
         return f'{out} = static_cast<uint64_t>(static_cast<{wide}>({typed(o[1], ctype)}) * ' \
@@ -179,10 +234,14 @@ def instruction(code, operands, name):
         return f'{out} = {typed(o[1], unsigned)} * {typed(o[2], unsigned)};'
     if op == 'mad' and parts[1] == 'lo':
         return f'{out} = {typed(o[1], unsigned)} * {typed(o[2], unsigned)} + {typed(o[3], unsigned)};'
-    if op == 'shl':
-        return f'{out} = {operand(o[1], ctype)} << {operand(o[2], "uint32_t")};'
-    if op == 'shr':
-        return f'{out} = static_cast<{unsigned}>({typed(o[1], ctype)} >> {operand(o[2], "uint32_t")});'
+    if op in ('shl', 'shr'):
+        by = o[2].strip()
+        if by.isdigit():
+            if int(by) >= int(kind[1:]):
+                fail(f'{code}: shifts by {by}')
+        else:  # beyond the width PTX has a result, C++ none
+            by = f'inside<{kind[1:]}>({operand(by, "uint32_t")})'
+        return f'{out} = static_cast<{unsigned}>({typed(o[1], ctype)} {"<<" if op == "shl" else ">>"} {by});'
     if op in BINARY:
         if kind == 'pred':
             return f'{out} = {operand(o[1], ctype)} {BINARY[op]} {operand(o[2], ctype)};'
@@ -199,31 +258,102 @@ def label(text):
     return 'at' + text.strip().replace('$', '_')
 
 
-def translate(name, body):
-    lines = [f'extern "C" void {name}(const void* parameters, PtxThread thread) {{', '  (void)thread;']
+def statements(body):
+    """(labels before it, statement) of each, and braces of calls as statements of their own."""
+    labels = []
+    for text in re.sub(r'//[^\n]*', '', body).split(';'):
+        text = text.strip()
+        while brace := re.match(r'[{}]|([$\w]+):', text):
+            if brace.group(1):
+                labels.append(brace.group(1))
+            else:
+                yield labels, brace.group(0)
+                labels = []
+            text = text[brace.end():].strip()
+        if text:
+            yield labels, ' '.join(text.split())
+            labels = []
+    if labels:
+        yield labels, '}'
+
+
+def call(text):
+    """A call of a function that returns nothing: its name and its arguments."""
+    match = re.fullmatch(r'call(?:\.uni)? (\w+), \( ?([\w, ]*)\)', text)
+    if not match:
+        fail(f'unknown call: {text}')
+    return match.group(1), [argument.strip() for argument in match.group(2).split(',')]
+
+
+def parameters_of(name, text):
+    """The names and types of a function's parameters, all of them numbers."""
+    values = {}
+    for parameter in text.split(','):
+        match = re.fullmatch(r'\.param \.(b32|b64|f32|f64) (\w+)', ' '.join(parameter.split()))
+        if not match:
+            fail(f'unknown parameter of {name}: {parameter}')
+        values[match.group(2)] = TYPES[match.group(1)]
+    return values
+
+
+def head(name, values):
+    """The declaration of a kernel (values: None), or of a function."""
+    if values is None:
+        return f'extern "C" void {name}(const void* parameters, PtxThread thread)'
+    own = ', '.join(f'{ctype} {value[len(name) + 1:]}' for value, ctype in values.items())
+    return f'static void {name}(PtxThread thread, {own})'
+
+
+def translate(name, values, body):
+    lines = [head(name, values) + ' {', '  (void)thread;']
     code = []
-    for raw in re.sub(r'//[^\n]*', '', body).replace('\n', ' \n').split('\n'):
-        text = raw.strip()
-        if not text or text in '{}' or text.startswith(('.pragma', '.loc', '.file')):
+    for labels, text in statements(body):
+        code += [f'{label(each)}:;' for each in labels]
+        if text in '{}':
+            code.append('  ' + text)
             continue
-        declared = re.fullmatch(r'\.reg \.(\w+)\s+%(\w+)<(\d+)>;', text)
+        if text.startswith(('.pragma', '.reg .b32 temp_param_reg')):
+            continue
+        declared = re.fullmatch(r'\.reg \.(\w+) %(\w+)(?:<(\d+)>)?', text)
         if declared:
             kind, prefix, count = declared.groups()
-            names = ', '.join(f'{prefix}{i}{{}}' for i in range(1, int(count)))
-            lines.append(f'  [[maybe_unused]] {TYPES[kind]} {names};')
+            names = [f'{prefix}{i}' for i in range(1, int(count))] if count else [prefix]
+            lines.append(f'  [[maybe_unused]] {TYPES[kind]} {"{}, ".join(names)}{{}};')
             continue
-        if text.endswith(':'):
-            code.append(f'{label(text[:-1])}:;')
+        depot = re.fullmatch(r'\.local \.align (\d+) \.b8 (__local_depot\d+)\[(\d+)\]', text)
+        if depot:
+            own = depot.group(2).strip('_')
+            lines += [f'  alignas({depot.group(1)}) unsigned char {own}[{depot.group(3)}];',
+                      f'  std::memset({own}, 0xff, sizeof {own});']
             continue
-        match = re.fullmatch(r'(?:@(!?)%(\w+)\s+)?([a-z][\w.]*(?:::\w+)?)\s*(.*?);', text)
+        argument = re.fullmatch(r'\.param \.(b32|b64|f32|f64) (\w+)', text)
+        if argument:
+            code.append(f'  {TYPES[argument.group(1)]} {argument.group(2)};')
+            continue
+        match = re.fullmatch(r'(?:@(!?)%(\w+) )?([a-z][\w.]*(?:::\w+)?) ?(.*)', text)
         if not match:
             fail(f'cannot read: {text}')
         negated, predicate, mnemonic, rest = match.groups()
-        statement = instruction(mnemonic, split_operands(rest), name)
+        if mnemonic.split('.')[0] == 'call':
+            callee, arguments = call(text)
+            statement = f'{callee}(thread, {", ".join(arguments)});'
+        else:
+            statement = instruction(mnemonic, split_operands(rest), name, values or {})
         if predicate:
             statement = f'if ({negated}{predicate}) {{ {statement} }}'
         code.append('  ' + statement)
-    return '\n'.join(lines + code + ['}', ''])
+    return '\n'.join(lines + code + ['', ''])
+
+
+def called_by(names, bodies):
+    """Functions that these call, and those that they call, in turn."""
+    callees = re.compile(r'\bcall(?:\.uni)?\s+(\w+),')
+    found = []
+    while names:
+        own = [callee for name in names for callee in callees.findall(bodies[name])]
+        names = [name for name in dict.fromkeys(own) if name not in found]
+        found += names
+    return found
 
 
 def main():
@@ -235,15 +365,21 @@ def main():
                        r'[\w.]*\.(?:ftz|approx)[\w.]*|(?:ex2|lg2|sin|cos|rsqrt)\.[\w.]+)', text, re.M)
     if loose:
         fail(f'{sys.argv[1]} holds arithmetic that rounds freely: {sorted(set(loose))}')
-    kernels = re.findall(r'\.visible \.entry (\w+)\((.*?)\)(.*?)\n\}', text, re.S)
-    chosen = [(name, rest) for name, _, rest in kernels if wanted.search(name)]
+    found = re.findall(r'^(\.visible \.entry|\.func) (\w+)\s*\(([^)]*)\)([^;{]*\{.*?)^\}', text,
+                       re.S | re.M)
+    kernels = [name for kind, name, _, _ in found if kind != '.func']
+    chosen = [name for name in kernels if wanted.search(name)]
     if not chosen:
         fail(f'{sys.argv[1]} has no kernel that matches {sys.argv[3]}')
+    bodies = {name: body[body.index('{') + 1:] + '}' for _, name, _, body in found}
+    values = {name: parameters_of(name, parameters) if kind == '.func' else None
+              for kind, name, parameters, _ in found}
+    functions = called_by(chosen, bodies)
     with open(sys.argv[2], 'w') as out:
         out.write(PRELUDE)
-        for name, rest in chosen:
-            out.write(translate(name, rest[rest.index('{') + 1:]))
-    print(f'{len(chosen)} of {len(kernels)} kernels translated')
+        out.writelines(head(name, values[name]) + ';\n' for name in functions)
+        out.writelines(translate(name, values[name], bodies[name]) for name in functions + chosen)
+    print(f'{len(chosen)} of {len(kernels)} kernels translated, {len(functions)} functions')
 
 
 if __name__ == '__main__':
