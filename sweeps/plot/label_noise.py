@@ -82,6 +82,10 @@ def mismatches(data, margin):
     """Cells at least `margin` from the line whose measured rate has the other sign, and all."""
     rate, label = data["relaxation_rate_mean"], np.abs(data["label"])
     line = data["stability_line"].broadcast_like(rate)
+    names = data["activation"].attrs["flag_meanings"].split()
+    # Only the quintic has a k: of the others one of its values counts.
+    counts = (data["activation"] == data["activation"].attrs["flag_values"][names.index("quintic")]) | (data["quintic_k"] == data["quintic_k"][0])
+    rate = rate.where(counts)
     far = (np.abs(label - line) >= margin) & np.isfinite(rate)
     return int((((rate < 0) != (label < line)) & far).sum()), int(far.sum())
 
