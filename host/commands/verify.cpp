@@ -141,6 +141,9 @@ ExitCode verify_command(const std::string& path, std::size_t cells, const Backen
     const std::size_t cell = begin + mix64(i) % length;
     if (!is_missing(cell)) sample.insert(cell);
   }
+  if (sample.empty()) {
+    throw FileError("'" + path + "' has nothing to verify: none of the sampled cells is finished");
+  }
   const std::vector<Axis> axes = sweep.axes();
   std::size_t values = 0;
   for (const std::size_t index : sample) {

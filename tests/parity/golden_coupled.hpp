@@ -47,17 +47,17 @@ inline constexpr CoupledCase kCoupledCases[] = {
      "83c170502432060209d3f763e339579ea011b5754817375b29114d078389169b"},
     {"model = label_noise; activation = cubic,quintic,tanh,sinh; batch = full,single; noise = "
      "signs,normal,none; neurons = 2,5,8; label = 0.3; seeds = 3; steps = 300",
-     "ab929b6dbf247a39c573f2b6566a0629dce0156642e26670ae63b4ecb17e3c4c",
-     "b7b8be61fa859375c9c2b64bfb4e6eb6fb7635806a5a5a8553719e3ab9508769"},
+     "85cb62d49361f5d2e3c3771633b35acc6c715a63356d8d587e2386d1f065ad88",
+     "44ef49c05c84011a70a02080130546da2e933ebcb840b20051d700eaddf53134"},
     {"model = label_noise; inputs = gaussian; samples = 5; dimension = 9; data_seed = 1; form "
      "= parameters; neurons = 6; seeds = 4; noise_streams = independent; step_size = "
      "0.02,0.05; steps = 333",
-     "83f5680cedff41e9beb6ed3989ea51c0bad76bbde0339e18355d38ae0900b091",
-     "efdb3d283d8612be98430caee4de6b7c00db5e57d5b38d7a053859cc5227dd85"},
+     "b117fb3f98b866fb15472c252dd3530da92226a804a2607116384a1894690172",
+     "bcb42fa9bac5d087887300909a291f3a10cd32ff7ccfbeb6a1c7fce82ed23e5e"},
     {"model = label_noise; inputs = gaussian; samples = 11; dimension = 20; data_seed = 3; "
      "start = random(0.5); neurons = 13; batch = full,single; seeds = 5; steps = 150",
-     "f6c23b67c2bcecdf89694fb7e527a630e2dd051cd85a7b63aa78c727a907223e",
-     "26a500e475d086f36e65cf445d70fc9cdbd4414ccd0f970c196b73c3e76d358f"},
+     "90c26a38244667a2a1691e2f3caeab36146e8f7bbde6abc61842828fd84f5268",
+     "df093b4194ed2cf2a1ca18b62f5b716212483c42bc059139828ddd4e545e1d50"},
 };
 
 } // namespace sharpsweep::golden
