@@ -28,11 +28,17 @@ def step_size_label(data, value):
     return rf"$\eta\lambda_{{max}}/2 = {value:g}$" if edge else rf"$\eta = {value:g}$"
 
 
+def drop_single(data, kept):
+    """Without the axes of a single value, but for some."""
+    return data.squeeze([axis for axis in data.dims
+                         if axis not in kept and data.sizes[axis] == 1])
+
+
 # P-c1
 
 
 def draw_flow(data):
-    data = data.squeeze([axis for axis in data.dims if axis != "step_size" and data.sizes[axis] == 1])
+    data = drop_single(data, ["step_size"])
     figure, axes = style.panels(1, 3, width=3.3, height=3.1)
     least = float(np.atleast_1d(data["least_trace"].values)[0])
     clock = series(data, "slow_clock")
@@ -52,7 +58,8 @@ def draw_flow(data):
     handles = [Line2D([], [], color=style.COLOURS[i], marker=style.MARKERS[i], mfc="none", ms=4,
                       label=step_size_label(data, value))
                for i, value in enumerate(data["step_size"].values)]
-    handles.append(Line2D([], [], color="black", ls="--", lw=1.2, label=r"flow of $F$ ($\eta \to 0$)"))
+    handles.append(Line2D([], [], color="black", ls="--", lw=1.2,
+                          label=r"flow of $F$ ($\eta \to 0$)"))
     handles.append(Line2D([], [], color=style.GREY, label=r"flow of $F_\eta$"))
     figure.suptitle("On the clock S training follows the flow of the sharpness", fontsize=12)
     style.legend_below(figure, handles)
@@ -62,15 +69,18 @@ def draw_flow(data):
 def draw_deviation(place, data, clock):
     """ln of the measured spread less the flow's, where that of the limit has fallen to 1 %."""
     eta = data["step_size"].values
-    for flow, colour, marker, label in (("flow", "black", "s", r"from the flow of $F$"),
-                                        ("finite_flow", style.THEORY, "o", r"from that of $F_\eta$")):
+    flows = [("flow", "black", "s", r"from the flow of $F$"),
+             ("finite_flow", style.THEORY, "o", r"from that of $F_\eta$")]
+    spread, limit = series(data, "spread"), series(data, "flow_spread")
+    for flow, colour, marker, label in flows:
         gaps = []
         for i in range(len(eta)):
-            at = np.argmin(np.abs(np.log(100 * series(data, "flow_spread")[i])))
-            gaps.append(np.log(series(data, "spread")[i][at] / series(data, f"{flow}_spread")[i][at]))
+            at = np.argmin(np.abs(np.log(100 * limit[i])))
+            gaps.append(np.log(spread[i][at] / series(data, f"{flow}_spread")[i][at]))
         place.plot(eta, gaps, marker + "-", color=colour, label=label, lw=1)
     place.axhline(0, color=style.GREY, lw=0.8, zorder=0)
-    place.set(xlabel=step_size_label(data, 0).split(" =")[0] + "$", ylabel="ln spread: measured - flow")
+    place.set(xlabel=step_size_label(data, 0).split(" =")[0] + "$",
+              ylabel="ln spread: measured - flow")
     place.set_xlim(0)
     place.legend(loc="lower left")
 
@@ -84,7 +94,8 @@ def mismatches(data, margin):
     line = data["stability_line"].broadcast_like(rate)
     names = data["activation"].attrs["flag_meanings"].split()
     # Only the quintic has a k: of the others one of its values counts.
-    counts = (data["activation"] == data["activation"].attrs["flag_values"][names.index("quintic")]) | (data["quintic_k"] == data["quintic_k"][0])
+    quintic = data["activation"].attrs["flag_values"][names.index("quintic")]
+    counts = (data["activation"] == quintic) | (data["quintic_k"] == data["quintic_k"][0])
     rate = rate.where(counts)
     far = (np.abs(label - line) >= margin) & np.isfinite(rate)
     return int((((rate < 0) != (label < line)) & far).sum()), int(far.sum())
@@ -92,8 +103,7 @@ def mismatches(data, margin):
 
 def draw_stability(data):
     axes_kept = ("activation", "quintic_k", "label")
-    data = data.squeeze([axis for axis in data.dims
-                         if axis not in axes_kept and data.sizes[axis] == 1])
+    data = drop_single(data, axes_kept)
     names = data["activation"].attrs["flag_meanings"].split()
     data = data.transpose("activation", "quintic_k", "label", ...)
     figure, axes = style.panels(1, 2, width=4.3, height=3.5)
@@ -107,27 +117,30 @@ def draw_stability(data):
     line = line if line.ndim == 1 else line[:, 0]
     left.plot(line, k, color="black", lw=2)
     left.text(0.12, 0.86, "neurons split", transform=left.transAxes, ha="left")
-    left.text(0.95, 0.14, "neurons become one", transform=left.transAxes, ha="right", color="white")
+    left.text(0.95, 0.14, "neurons become one", transform=left.transAxes, ha="right",
+              color="white")
     left.annotate(r"$\varphi'''(\varphi^{-1}(y/m)) = 0$", (np.interp(0.3, k, line), 0.3),
                   xytext=(-85, 22), textcoords="offset points",
                   arrowprops={"arrowstyle": "-", "lw": 0.8})
     left.set(xlabel="label per neuron $y/m$", ylabel="$k$", title=PHI["quintic"],
              xlim=(0, label[-1]))
-    bar = figure.colorbar(image, ax=left, label="measured relaxation rate", ticks=[-10, -1, 0, 1, 10])
+    bar = figure.colorbar(image, ax=left, label="measured relaxation rate",
+                          ticks=[-10, -1, 0, 1, 10])
     bar.ax.set_yticklabels(["-10", "-1", "0", "1", "10"])
     middle = int(np.argmin(np.abs(k - 0.5)))
     for i, name in enumerate(names):
         one = data.isel(activation=i, quintic_k=middle)
         right.plot(label, one["relaxation_rate_theory"], color=style.COLOURS[i])
+        of_k = f", $k = {k[middle]:g}$" if name == "quintic" else ""
         right.plot(label, one["relaxation_rate_mean"], style.MARKERS[i], color=style.COLOURS[i],
-                   mfc="none", label=PHI[name] + (f", $k = {k[middle]:g}$" if name == "quintic" else ""))
+                   mfc="none", label=PHI[name] + of_k)
     right.axhline(0, color=style.GREY, lw=0.8, zorder=0)
-    right.set(xlabel="label per neuron $y/m$", ylabel="relaxation rate per unit of $S$", ylim=(-5, 10),
-              xlim=(0, label[-1]), title="points: measured, lines: theory")
+    right.set(xlabel="label per neuron $y/m$", ylabel="relaxation rate per unit of $S$",
+              xlim=(0, label[-1]), ylim=(-5, 10), title="points: measured, lines: theory")
     right.legend(loc="upper left", ncol=2, columnspacing=1)
     wrong, cells = mismatches(data, 0)
-    figure.suptitle(f"Replicas are stable where $\\varphi''' > 0$: {wrong} of {cells} cells disagree",
-                    fontsize=12)
+    figure.suptitle("Replicas are stable where $\\varphi''' > 0$: "
+                    f"{wrong} of {cells} cells disagree", fontsize=12)
     return figure
 
 
@@ -144,7 +157,7 @@ def late_rate(clock, fall):
 
 def draw_rates(data):
     kept = ("samples", "data_seed", "neurons")
-    data = data.squeeze([axis for axis in data.dims if axis not in kept and data.sizes[axis] == 1])
+    data = drop_single(data, kept)
     data = data.transpose(*kept, ..., "step")
     clock = series(data, "slow_clock")
     fall = 2 * clock * series(data, "relaxation_rate")
@@ -183,7 +196,7 @@ def draw_rates(data):
 
 def draw_rank(data):
     kept = ("activation", "neurons")
-    data = data.squeeze([axis for axis in data.dims if axis not in kept and data.sizes[axis] == 1])
+    data = drop_single(data, kept)
     data = data.transpose(*kept, ..., "step")
     names = data["activation"].attrs["flag_meanings"].split()
     codes = list(np.atleast_1d(data["activation"].attrs["flag_values"]))
