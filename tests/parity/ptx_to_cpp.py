@@ -172,14 +172,10 @@ def instruction(code, operands, name, values):
                 if not re.fullmatch(r'-?[0-9]+', o[1].strip()) else f'{out} = bits<decltype({out})>({width}({source}));'
         return f'{out} = {source};'
     if op == 'cvt':
-        to, source = C_TYPE[parts[-2]], kind
-        if floating_pair(parts):
-            return f'{out} = static_cast<{to}>({operand(o[1], ctype)});'
-        if source in SIGNED and parts[1] == 'rn':
-            return f'{out} = static_cast<{to}>({typed(o[1], ctype)});'
-        if source in C_TYPE and parts[-2] in C_TYPE and not floating:
-            return f'{out} = static_cast<{to}>({typed(o[1], ctype)});'
-        fail(f'unknown {code}')
+        exact = parts[-2] == 'f64' and kind == 'f32' or parts[-2] not in ('f32', 'f64')
+        if parts[1:-2] != ([] if exact else ['rn']) or floating and not floating_pair(parts):
+            fail(f'unknown {code}')
+        return f'{out} = static_cast<{C_TYPE[parts[-2]]}>({typed(o[1], ctype)});'
     if op == 'setp':
         relation = parts[1]
         a, b = typed(o[1], ctype), typed(o[2], ctype)
