@@ -41,10 +41,8 @@ template <class M, class T>
 cudaError_t launch_model(const CoupledSlice<T>& slice, cudaStream_t stream) {
   const std::size_t numbers = slice.sizes.state + slice.sizes.constants + slice.sizes.work;
   const unsigned blocks = (slice.networks + kCoupledThreads - 1) / kCoupledThreads;
-  if (numbers <= 128) {
-    advance_networks<M, T, 128><<<blocks, kCoupledThreads, 0, stream>>>(slice);
-  } else if (numbers <= 1024) {
-    advance_networks<M, T, 1024><<<blocks, kCoupledThreads, 0, stream>>>(slice);
+  if (numbers <= 512) {
+    advance_networks<M, T, 512><<<blocks, kCoupledThreads, 0, stream>>>(slice);
   } else {
     static_assert(kMaxNetworkNumbers == 16384);
     advance_networks<M, T, 16384><<<blocks, kCoupledThreads, 0, stream>>>(slice);

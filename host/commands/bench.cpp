@@ -115,17 +115,16 @@ std::vector<FamilyCase> family_cases(std::size_t d) {
   const Settings classification = {{"model", {"sam_classification"}},
                                    {"examples", {example}},
                                    {"alpha", {"lin(0.7,0.9,256)"}},
-                                   {"steps", {"1000"}}};
+                                   {"steps", {"5000"}}};
   const Settings quadratic = {{"model", {"sam_quadratic"}},
                               {"spectrum", split_items(numbers(d, 1, -gap))},
                               {"step_size", {"lin(0.2,0.4,256)"}},
-                              {"steps", {"1000"}}};
-  const std::size_t samples = d < 16 ? 2 : 4;
+                              {"steps", {"5000"}}};
   const Settings noise = {{"model", {"label_noise"}},
-                          {"samples", {std::to_string(samples)}},
-                          {"neurons", {std::to_string(d / samples)}},
+                          {"samples", {"1"}},
+                          {"neurons", {std::to_string(d)}},
                           {"seeds", {"256"}},
-                          {"steps", {"1000"}}};
+                          {"steps", {"50000"}}};
   const auto with = [](Settings settings, const char* key, const char* value) {
     settings[key] = {value};
     return settings;

@@ -13,7 +13,7 @@ namespace sharpsweep {
 namespace {
 
 /// More dimensions or bytes than any file of ours has: such a file is refused before it is read.
-constexpr int kMaxRank = 8;
+constexpr int kMaxRank = 16;
 constexpr int kMaxLevel = 1; ///< of groups below the root
 constexpr hsize_t kMaxValues = hsize_t{1} << 36;
 

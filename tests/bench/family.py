@@ -90,8 +90,7 @@ def label_noise():
     random = np.random.default_rng(1)
 
     def shape(d):
-        n = 2 if d < 16 else 4
-        return n, d // n
+        return 1, d
 
     def settings(d, _):
         n, m = shape(d)

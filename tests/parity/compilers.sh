@@ -33,5 +33,8 @@ for compiler in g++ clang++; do
         echo "$compiler: not installed, left out"
         continue
     fi
-    for level in -O0 -O3; do check "$compiler" "$level"; done
+    for level in -O0 -O3; do
+        # The tests' own build is this one, and checks the same digests.
+        [ "$compiler$level" = g++-O3 ] || check "$compiler" "$level"
+    done
 done

@@ -19,14 +19,11 @@
 #define PTX_NAME(M, T, C)                                                                          \
   _ZN10sharpsweep4cuda16advance_networksINS_##M##5ModelE##T##Li##C##EEEvNS0_12CoupledSliceIT0_EE
 #define PTX_KERNELS(DO)                                                                            \
-  DO(18sam_classification, 128)                                                                    \
-  DO(18sam_classification, 1024)                                                                   \
+  DO(18sam_classification, 512)                                                                    \
   DO(18sam_classification, 16384)                                                                  \
-  DO(13sam_quadratic, 128)                                                                         \
-  DO(13sam_quadratic, 1024)                                                                        \
+  DO(13sam_quadratic, 512)                                                                         \
   DO(13sam_quadratic, 16384)                                                                       \
-  DO(11label_noise, 128)                                                                           \
-  DO(11label_noise, 1024)                                                                          \
+  DO(11label_noise, 512)                                                                           \
   DO(11label_noise, 16384)
 #define PTX_DECLARE(M, C)                                                                          \
   extern "C" void PTX_NAME(M, f, C)(const void*, PtxThread);                                       \

@@ -55,9 +55,10 @@ inline constexpr CoupledCase kCoupledCases[] = {
      "b117fb3f98b866fb15472c252dd3530da92226a804a2607116384a1894690172",
      "bcb42fa9bac5d087887300909a291f3a10cd32ff7ccfbeb6a1c7fce82ed23e5e"},
     {"model = label_noise; inputs = gaussian; samples = 11; dimension = 20; data_seed = 3; "
-     "start = random(0.5); neurons = 13; batch = full,single; seeds = 5; steps = 150",
-     "90c26a38244667a2a1691e2f3caeab36146e8f7bbde6abc61842828fd84f5268",
-     "df093b4194ed2cf2a1ca18b62f5b716212483c42bc059139828ddd4e545e1d50"},
+     "start = random(0.5); neurons = 13; step_size = 0.01; batch = full,single; seeds = 5; "
+     "steps = 150",
+     "383d39324de1e995ae669a4bb32ad35c360e79579e1bd13a09a549143984d4c5",
+     "af0eb4a2a2f93339694d41698131d8c45eab7158cf927f0e764a28481600d2ea"},
 };
 
 } // namespace sharpsweep::golden

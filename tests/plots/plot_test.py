@@ -17,7 +17,9 @@ import matplotlib.image
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLOTS = ROOT / "sweeps" / "plot"
 SHARPSWEEP = os.environ.get("SHARPSWEEP", str(ROOT / "build" / "sharpsweep"))
-SCRIPTS = sorted(path.name for path in PLOTS.glob("*.py") if path.name != "style.py")
+FAMILY = ("sam_classification", "sam_quadratic", "label_noise")  # a script draws a model's maps
+SCRIPTS = sorted(path.name for path in PLOTS.glob("*.py")
+                 if path.name != "style.py" and path.stem not in FAMILY)
 
 GRID = """
 model     = "ssam"
@@ -97,6 +99,21 @@ class PlotTest(unittest.TestCase):
 
     def test_every_script_draws_a_grid(self):
         self.assert_draw(SCRIPTS, "grid")
+
+    def test_every_map_of_the_family(self):
+        maps = [path for model in FAMILY for path in sorted(PLOTS.parent.glob(f"{model}_*.toml"))]
+        self.assertEqual(len(maps), 15)
+
+        def draw(path):
+            model = next(model for model in FAMILY if path.name.startswith(model))
+            result, picture = self.result(path.stem), self.folder / f"{path.stem}.png"
+            subprocess.run([SHARPSWEEP, "run", path, "-o", result, "--steps", "300", "--quiet"],
+                           check=True, capture_output=True, timeout=100)
+            return plot(f"{model}.py", result, "-o", picture), picture
+
+        for path, (outcome, picture) in each(draw, maps):
+            with self.subTest(path.name):
+                self.assert_drawn(outcome, picture)
 
     def test_every_script_draws_targets_in_threshold_units(self):
         self.assert_draw(SCRIPTS, "relative")
