@@ -123,6 +123,7 @@ std::vector<FamilyCase> family_cases(std::size_t d) {
   const Settings noise = {{"model", {"label_noise"}},
                           {"samples", {"1"}},
                           {"neurons", {std::to_string(d)}},
+                          {"step_size", {format_number(0.4 / static_cast<double>(d))}},
                           {"seeds", {"256"}},
                           {"steps", {"50000"}}};
   const auto with = [](Settings settings, const char* key, const char* value) {

@@ -95,14 +95,15 @@ def label_noise():
     def settings(d, _):
         n, m = shape(d)
         return {"model": "label_noise", "samples": n, "neurons": m, "seeds": NETWORKS,
-                "precision": "f64", "step_size": 0.05, "sigma": 0.5}
+                "precision": "f64", "step_size": 0.4 / d, "sigma": 0.5}
 
     def init(d, networks):
         n, m = shape(d)
         return 0.4 + 0.1 * random.standard_normal((networks, m, n)), (n, m)
 
-    def step(z, problem, eta=0.05, sigma=0.5):
+    def step(z, problem, sigma=0.5):
         n, m = problem
+        eta = 0.4 / (n * m)
         slope = 1 + z * z
         noise = random.integers(0, 2, (len(z), n)) * 2.0 - 1
         error = np.sum(z + z ** 3 / 3, axis=-2) - 0.5 * m - sigma * noise
