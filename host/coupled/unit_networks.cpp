@@ -67,6 +67,9 @@ UnitResult UnitNetworks::reduce(UnitResult result) const {
       }
     }
   }
+  // Means go on from the seeds that were trained before; single networks are the new ones alone.
+  result.outcomes.clear();
+  result.weights.clear();
   if (sweep_.save == Save::mean) return result;
   const std::size_t most = sweep_.most_weights();
   for (std::size_t i = 0; i < networks_.size(); ++i) {

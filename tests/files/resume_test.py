@@ -45,6 +45,15 @@ EXTENSIONS = {
                         target="lin(0.75,2.25,7)"),
                    1 - 5 / 6 * 2 / 3 * 2 / 3 * 3 / 5 * 4 / 7 * 16 / 70),
 }
+# A model whose networks are coupled -> its sweep, and what extends it by which share.
+COUPLED = {
+    "sam_classification": (dict(depth=2, rule=["gd", "l2"], alpha="lin(0.7,1.1,9)", steps=50),
+                           dict(depth=[4, 2], rule=["l2", "linf", "gd"]), 1 - 4 / 18),
+    "sam_quadratic": (dict(start="gaussian(1)", lambda_2="lin(0.1,0.9,5)", seeds=20, steps=50),
+                      dict(lambda_2="lin(0.1,0.9,9)", seeds=70), 1 - 5 / 9 * 20 / 70),
+    "label_noise": (dict(activation=["cubic", "tanh"], step_size=[0.02, 0.05], seeds=10, steps=50),
+                    dict(step_size=[0.05, 0.03, 0.02], seeds=70), 1 - 2 / 3 * 10 / 70),
+}
 
 
 def results(path):
@@ -110,6 +119,24 @@ class Extension(Case):
                 self.assertEqual(self.computed("whole.h5"), total)
                 self.assertAlmostEqual(self.computed("a.h5") / total, new, 12)
                 self.assertEqual(self.files(), ["a.h5", "s.toml", "whole.h5"])
+
+    def test_coupled_models(self):
+        for model, (keys, change, new) in COUPLED.items():
+            for more in (dict(), dict(save="weights", record=3, precision="f32")):
+                with self.subTest(model, more=more):
+                    old = {"model": model, **keys, **more}
+                    whole = {**old, **change}
+                    self.train("a.h5", "--overwrite", **old)
+                    self.train("whole.h5", "--overwrite", **whole)
+                    self.train("a.h5", "--resume", **whole)
+                    self.assert_same("a.h5", "whole.h5")
+                    total = attribute(self.folder / "whole.h5", "updates")
+                    self.assertAlmostEqual(self.computed("a.h5") / total, new, 12)
+                    for i in (3, 1, 2):
+                        self.train(f"{i}.h5", "--overwrite", "--shard", f"{i}/3", **whole)
+                    self.run_here("merge", "-o", "merged.h5", "--overwrite", "2.h5", "3.h5", "1.h5")
+                    self.assert_same("merged.h5", "whole.h5")
+                    self.run_here("verify", "merged.h5")
 
     def test_step_by_step(self):
         keys = {**BASE, **KINDS["weights"]}
