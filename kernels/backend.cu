@@ -132,8 +132,9 @@ private:
     }
     const double share = std::ceil(all / (kStreams * static_cast<double>(devices_.size())));
     const double scalar = sweep.precision == Precision::f32 ? sizeof(float) : sizeof(double);
+    // Its numbers lie in arrays and, while they are trained, in scratch memory.
     const double memory = kMemoryShare * free_bytes_ / kStreams /
-                          (scalar * static_cast<double>(sweep.coupled_numbers));
+                          (2 * scalar * static_cast<double>(sweep.coupled_numbers));
     const double most = std::min(
         {kFillingNetworks, share, memory, kBatchHostBytes / host_bytes_per_network(sweep)});
     std::vector<Batch> batches;

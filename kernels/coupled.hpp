@@ -21,7 +21,11 @@ struct CoupledSlice {
   const T* constants;
   T* state;
   std::uint32_t networks;
+  T* scratch; ///< sizes.all() for each network; none where kLocalNumbers are enough
 };
+
+/// Numbers for which a thread has memory of its own.
+inline constexpr std::size_t kLocalNumbers = 512;
 
 /// Launches one slice of model number `model` of registry.hpp.
 template <class T>

@@ -47,6 +47,7 @@ public:
     seed_ = {seeds, stream_};
     constants_ = {constants, stream_};
     state_ = {state, stream_};
+    if (sizes_.all() > kLocalNumbers) scratch_ = {sizes_.all() * members.size(), stream_};
   }
 
   /// False when stopped.
@@ -68,7 +69,8 @@ public:
                                   seed_.data(),
                                   constants_.data(),
                                   state_.data(),
-                                  static_cast<std::uint32_t>(members_.size())};
+                                  static_cast<std::uint32_t>(members_.size()),
+                                  scratch_.data()};
       check(launch_coupled(sweep.coupled->registered(), slice, stream_), "launch its kernel");
       check(cudaStreamSynchronize(stream_), "train");
       const double seconds =
@@ -101,7 +103,7 @@ private:
   cudaStream_t stream_;
   DeviceArray<std::uint64_t> key_;
   DeviceArray<std::uint32_t> seed_;
-  DeviceArray<T> constants_, state_;
+  DeviceArray<T> constants_, state_, scratch_;
 };
 
 template <class T>

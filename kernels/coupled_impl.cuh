@@ -9,22 +9,14 @@ namespace sharpsweep::cuda {
 
 inline constexpr unsigned kCoupledThreads = 64;
 
-/// Of its own, so that it is compiled once for every capacity below.
 template <class M, class T>
-__device__ __noinline__ void advance_network(const Shape& shape, const Steps& steps,
-                                             const NoiseLanes& noise, const T* constants, T* state,
-                                             T* work) {
-  M::template advance<T>(shape, steps, noise, constants, state, work);
-}
-
-/// \tparam kCapacity  numbers that a network may take: they lie in the thread's local memory, which
-///                    the hardware interleaves between threads
-template <class M, class T, int kCapacity>
 __global__ void __launch_bounds__(kCoupledThreads) advance_networks(CoupledSlice<T> slice) {
   const std::uint32_t network = blockIdx.x * blockDim.x + threadIdx.x;
   if (network >= slice.networks) return;
-  T numbers[kCapacity];
-  T* const state = numbers;
+  // Local memory, which the hardware interleaves between threads, is set aside for every thread
+  // that a device can hold: only small networks fit.
+  T own[kLocalNumbers];
+  T* const state = slice.scratch ? slice.scratch + network * slice.sizes.all() : own;
   T* const constants = state + slice.sizes.state;
   T* const work = constants + slice.sizes.constants;
   const std::size_t stride = slice.networks;
@@ -33,20 +25,14 @@ __global__ void __launch_bounds__(kCoupledThreads) advance_networks(CoupledSlice
     constants[i] = slice.constants[i * stride + network];
   }
   const NoiseLanes noise{slice.key + network, slice.seed + network};
-  advance_network<M, T>(slice.shape, slice.steps, noise, constants, state, work);
+  M::template advance<T>(slice.shape, slice.steps, noise, constants, state, work);
   for (std::size_t i = 0; i < slice.sizes.state; ++i) slice.state[i * stride + network] = state[i];
 }
 
 template <class M, class T>
 cudaError_t launch_model(const CoupledSlice<T>& slice, cudaStream_t stream) {
-  const std::size_t numbers = slice.sizes.state + slice.sizes.constants + slice.sizes.work;
   const unsigned blocks = (slice.networks + kCoupledThreads - 1) / kCoupledThreads;
-  if (numbers <= 512) {
-    advance_networks<M, T, 512><<<blocks, kCoupledThreads, 0, stream>>>(slice);
-  } else {
-    static_assert(kMaxNetworkNumbers == 16384);
-    advance_networks<M, T, 16384><<<blocks, kCoupledThreads, 0, stream>>>(slice);
-  }
+  advance_networks<M, T><<<blocks, kCoupledThreads, 0, stream>>>(slice);
   return cudaGetLastError();
 }
 

@@ -130,6 +130,22 @@ struct Reduced {
   Columns mean, deviation;
 };
 
+/// \param suffix  of names, before _mean and _std
+/// \param where  in long names: "" or "along ... "
+void add_moments(Reduced reduced, const std::string& suffix, const std::string& where,
+                 const std::vector<std::string>& dimensions, Dataset& data) {
+  for (std::size_t x = 0; x < reduced.infos.size(); ++x) {
+    const OrderParameterInfo& info = reduced.infos[x];
+    const std::vector<std::string> own = with(dimensions, info.dimension);
+    const auto add = [&](const char* name, std::vector<double>& values, const char* moment) {
+      data.variables.push_back({info.name + suffix + name, own, std::move(values), info.units,
+                                moment + (" over seeds " + where) + "of " + info.long_name});
+    };
+    add("_mean", reduced.mean[x], "mean");
+    add("_std", reduced.deviation[x], "standard deviation");
+  }
+}
+
 void add_order_parameters(const Sweep& sweep, const Results& results, Dataset& data) {
   const std::vector<std::string> dimensions = cell_dimensions(sweep);
   std::vector<double> survival, diverged;
@@ -155,16 +171,7 @@ void add_order_parameters(const Sweep& sweep, const Results& results, Dataset& d
     diverged.push_back(static_cast<double>(lost) / seeds);
     finished.push_back(static_cast<std::int64_t>(done));
   }
-  Reduced reduced(sweep, results, results.state, 1);
-  for (std::size_t x = 0; x < reduced.infos.size(); ++x) {
-    const OrderParameterInfo& info = reduced.infos[x];
-    data.variables.push_back({info.name + "_mean", with(dimensions, info.dimension),
-                              std::move(reduced.mean[x]), info.units,
-                              "mean over seeds of " + info.long_name});
-    data.variables.push_back({info.name + "_std", with(dimensions, info.dimension),
-                              std::move(reduced.deviation[x]), info.units,
-                              "standard deviation over seeds of " + info.long_name});
-  }
+  add_moments(Reduced(sweep, results, results.state, 1), "", "", dimensions, data);
   if (!sweep.coupled) {
     data.variables.push_back({"survival", dimensions, std::move(survival), "1",
                               "fraction of the seeds with shrinkage of at least survival_level"});
@@ -220,17 +227,8 @@ void add_coupled_theory(const Sweep& sweep, const std::atomic<bool>& stop, Datas
 
 void add_paths(const Sweep& sweep, const Results& results, Dataset& data) {
   if (sweep.record == 0) return;
-  Reduced reduced(sweep, results, results.path, sweep.record);
-  const auto dimensions = with(cell_dimensions(sweep), "step");
-  for (std::size_t x = 0; x < reduced.infos.size(); ++x) {
-    const OrderParameterInfo& info = reduced.infos[x];
-    data.variables.push_back({info.name + "_path_mean", with(dimensions, info.dimension),
-                              std::move(reduced.mean[x]), info.units,
-                              "mean over seeds along the run of " + info.name});
-    data.variables.push_back({info.name + "_path_std", with(dimensions, info.dimension),
-                              std::move(reduced.deviation[x]), info.units,
-                              "standard deviation over seeds along the run of " + info.name});
-  }
+  add_moments(Reduced(sweep, results, results.path, sweep.record), "_path", "along the run ",
+              with(cell_dimensions(sweep), "step"), data);
 }
 
 void add_seed_values(const Sweep& sweep, const Results& results, Dataset& data) {

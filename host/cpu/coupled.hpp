@@ -23,10 +23,7 @@ struct CoupledKernels {
   std::size_t f32_width, f64_width;
   std::span<const AdvanceTile> f32, f64;
 };
-extern const CoupledKernels kScalarCoupledKernels;
-#ifdef SHARPSWEEP_HAVE_X86_KERNELS
-extern const CoupledKernels kAvx2CoupledKernels, kAvx512CoupledKernels;
-#endif
+extern const CoupledKernels kScalarCoupledKernels, kAvx2CoupledKernels, kAvx512CoupledKernels;
 /// \param name  of an instruction set that this machine has
 const CoupledKernels& coupled_kernels_named(std::string_view name);
 

@@ -221,7 +221,7 @@ void measure_networks(Sweep& sweep) {
     const Sizes sizes = sweep.with_point(
         i, [&](const Point& point) { return sweep.coupled->sizes(sweep.coupled->shape(point)); });
     sweep.coupled_weights = std::max(sweep.coupled_weights, sizes.weights);
-    const std::size_t numbers = sizes.constants + sizes.state + sizes.work;
+    const std::size_t numbers = sizes.all();
     sweep.coupled_numbers = std::max(sweep.coupled_numbers, numbers);
     if (numbers <= kMaxNetworkNumbers) continue;
     throw UsageError("model: a network of " + sweep.describe(i) + " takes " +

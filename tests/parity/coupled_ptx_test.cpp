@@ -16,18 +16,15 @@
 #include "tests/parity/coupled_cases.hpp"
 #include "tests/parity/ptx_thread.hpp"
 
-#define PTX_NAME(M, T, C)                                                                          \
-  _ZN10sharpsweep4cuda16advance_networksINS_##M##5ModelE##T##Li##C##EEEvNS0_12CoupledSliceIT0_EE
+#define PTX_NAME(M, T)                                                                             \
+  _ZN10sharpsweep4cuda16advance_networksINS_##M##5ModelE##T##EEvNS0_12CoupledSliceIT0_EE
 #define PTX_KERNELS(DO)                                                                            \
-  DO(18sam_classification, 512)                                                                    \
-  DO(18sam_classification, 16384)                                                                  \
-  DO(13sam_quadratic, 512)                                                                         \
-  DO(13sam_quadratic, 16384)                                                                       \
-  DO(11label_noise, 512)                                                                           \
-  DO(11label_noise, 16384)
-#define PTX_DECLARE(M, C)                                                                          \
-  extern "C" void PTX_NAME(M, f, C)(const void*, PtxThread);                                       \
-  extern "C" void PTX_NAME(M, d, C)(const void*, PtxThread);
+  DO(18sam_classification)                                                                         \
+  DO(13sam_quadratic)                                                                              \
+  DO(11label_noise)
+#define PTX_DECLARE(M)                                                                             \
+  extern "C" void PTX_NAME(M, f)(const void*, PtxThread);                                          \
+  extern "C" void PTX_NAME(M, d)(const void*, PtxThread);
 PTX_KERNELS(PTX_DECLARE)
 
 namespace sharpsweep {
@@ -35,18 +32,15 @@ namespace {
 
 struct Translated {
   std::string_view model; ///< with the length of its name before it
-  std::size_t capacity;
   PtxKernel f32, f64;
 };
-#define PTX_ROW(M, C) Translated{#M, C, &PTX_NAME(M, f, C), &PTX_NAME(M, d, C)},
+#define PTX_ROW(M) Translated{#M, &PTX_NAME(M, f), &PTX_NAME(M, d)},
 constexpr Translated kTranslated[] = {PTX_KERNELS(PTX_ROW)};
 
-/// The kernel of the smallest capacity that holds a network.
 template <class T>
-PtxKernel kernel_of(const Sweep& sweep, const Sizes& sizes) {
+PtxKernel kernel_of(const Sweep& sweep) {
   for (const Translated& each : kTranslated) {
-    if (each.model.ends_with(sweep.model) &&
-        sizes.state + sizes.constants + sizes.work <= each.capacity) {
+    if (each.model.ends_with(sweep.model)) {
       return sizeof(T) == sizeof(float) ? each.f32 : each.f64;
     }
   }
@@ -74,7 +68,9 @@ std::vector<T> train_translated(const Sweep& sweep, const std::vector<const Netw
     }
   }
   constexpr std::uint32_t kThreads = 64;
-  const PtxKernel kernel = kernel_of<T>(sweep, sizes);
+  const PtxKernel kernel = kernel_of<T>(sweep);
+  const std::size_t numbers = sizes.all();
+  std::vector<T> scratch(numbers > cuda::kLocalNumbers ? numbers * count : 0);
   for (std::uint64_t step = 0, length = 1; step < sweep.steps; length = 2 * length + 1) {
     const std::uint64_t end = std::min(sweep.steps, step + length);
     const cuda::CoupledSlice<T> slice{networks.front()->shape,
@@ -84,7 +80,8 @@ std::vector<T> train_translated(const Sweep& sweep, const std::vector<const Netw
                                       seeds.data(),
                                       constants.data(),
                                       state.data(),
-                                      static_cast<std::uint32_t>(count)};
+                                      static_cast<std::uint32_t>(count),
+                                      scratch.empty() ? nullptr : scratch.data()};
     for (std::uint32_t block = 0; block * kThreads < count; ++block) {
       for (std::uint32_t t = 0; t < kThreads; ++t) kernel(&slice, {t, block, 0, kThreads});
     }

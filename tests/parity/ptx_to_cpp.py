@@ -138,7 +138,8 @@ def instruction(code, operands, name, values):
             return f'{own.group(1)} = bits<decltype({own.group(1)})>({typed(o[1], ctype)});'
         if op == 'ld' and own and own.group(1) in values:
             return f'{out} = static_cast<{ctype}>({own.group(1)[len(name) + 1:]});'
-        if op == 'st' or f'{name}_param_0' not in place or values:
+        own_or_register = f'{name}_param_0' in place or place.startswith('[%')
+        if op == 'st' or not own_or_register or values:
             fail(f'unknown parameter {place}')
     if op == 'bar':
         return ';'
@@ -162,6 +163,8 @@ def instruction(code, operands, name, values):
             fail(f'unknown {code} {o}')
         low, high = (typed(part, 'uint32_t') for part in elements(o[1]))
         return f'{out} = uint64_t{{{high}}} << 32 | {low};'
+    if op == 'mov' and o[1].strip() == f'{name}_param_0' and not values:
+        return f'{out} = reinterpret_cast<uint64_t>(parameters);'
     if op == 'mov':
         source = operand(o[1], ctype)
         if source == 'reinterpret_cast<uint64_t>(shared)':

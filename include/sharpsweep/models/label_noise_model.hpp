@@ -385,7 +385,7 @@ inline void Model::check_cells(std::span<const Axis> axes) const {
     common.keeps_start = slow_flow_;
     common.first_tail = first_tail_;
     const Sizes size = sizes(common);
-    const std::size_t numbers = size.constants + size.state + size.work;
+    const std::size_t numbers = size.all();
     if (numbers > kMaxNetworkNumbers) {
       throw UsageError("neurons: a network of " + format_number(most_neurons) + " neurons and " +
                        std::to_string(n) + " samples needs " + std::to_string(numbers) +

@@ -95,8 +95,9 @@ struct Sizes {
   std::size_t state;     ///< of which the first `weights` are what is trained
   std::size_t weights;
   std::size_t work; ///< scratch of one step
+  SHARPSWEEP_INLINE std::size_t all() const { return constants + state + work; }
 };
-/// The numbers of a network live in a GPU thread's own memory.
+/// Of all kinds together.
 inline constexpr std::size_t kMaxNetworkNumbers = 16384;
 
 /// Steps first, first + 1, ..., first + count - 1 (0-based) of `total`.

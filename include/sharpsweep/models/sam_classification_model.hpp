@@ -333,7 +333,7 @@ inline void Model::read_axes(std::span<const Axis> axes) const {
         shape.word[3] = static_cast<std::int32_t>(d);
         shape.word[4] = static_cast<std::int32_t>(n);
         const Sizes size = sizes(shape);
-        const std::size_t numbers = size.constants + size.state + size.work;
+        const std::size_t numbers = size.all();
         if (numbers > kMaxNetworkNumbers) {
           throw UsageError("examples: a network of " + format_number(value) + " layers needs " +
                            std::to_string(numbers) + " numbers for them, more than the " +
