@@ -1,15 +1,21 @@
 /// \file
-/// Runs a coupled model without the engine: one network at a time, in the arithmetic of R.
+/// Runs networks of a coupled model without the engine around its kernels.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <array>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "host/cpu/coupled.hpp"
+#include "host/cpu/kernels.hpp"
 #include "sharpsweep/models/network.hpp"
+#include "sharpsweep/models/registry.hpp"
 #include "sharpsweep/sweep/key_reader.hpp"
 
 namespace sharpsweep::test {
@@ -58,6 +64,31 @@ inline std::size_t count_values(const std::vector<OrderParameterInfo>& list) {
   return count;
 }
 
+/// Rows of numbers as kernels want them.
+template <class T>
+class Rows {
+public:
+  explicit Rows(std::size_t size)
+      : values_(
+            static_cast<T*>(std::aligned_alloc(
+                cpu::kTileAlignment, size * sizeof(T) / cpu::kTileAlignment * cpu::kTileAlignment +
+                                         cpu::kTileAlignment)),
+            &std::free) {}
+  T& operator[](std::size_t i) { return values_.get()[i]; }
+  std::byte* bytes() { return reinterpret_cast<std::byte*>(values_.get()); }
+
+private:
+  std::unique_ptr<T[], decltype(&std::free)> values_;
+};
+
+/// The kernel of M in the arithmetic of T, and how many networks it takes.
+template <class M, class T>
+std::pair<cpu::AdvanceTile, std::size_t> kernel_of(const cpu::CoupledKernels& kernels) {
+  constexpr std::size_t index = CoupledModels::index_of<M>();
+  if constexpr (sizeof(T) == sizeof(float)) return {kernels.f32[index], kernels.f32_width};
+  return {kernels.f64[index], kernels.f64_width};
+}
+
 /// Trains the network of grid point number `point` (the last axis fastest) in scalars of type R.
 template <class R, class M>
 Run run_network(const Experiment<M>& experiment, std::size_t point, std::uint64_t steps,
@@ -73,16 +104,71 @@ Run run_network(const Experiment<M>& experiment, std::size_t point, std::uint64_
   run.theory.resize(run.values.size() + count_values(model.predictions()));
   model.predict(at, run.theory.data());
   if (!model.start(at, noise, constants.data(), state.data())) return run;
-  std::vector<R> c(constants.begin(), constants.end()), s(state.begin(), state.end()),
-      work(sizes.work);
+  Rows<R> c(sizes.constants), s(sizes.state), work(sizes.work);
+  for (std::size_t i = 0; i < sizes.constants; ++i) c[i] = static_cast<R>(constants[i]);
+  for (std::size_t i = 0; i < sizes.state; ++i) s[i] = static_cast<R>(state[i]);
+  const auto [advance, width] = kernel_of<M, R>(cpu::kScalarCoupledKernels);
   const NoiseLanes lanes{&noise.key, &noise.seed};
   for (std::uint64_t step = 0; step < steps; step += slice) {
     const auto count = static_cast<std::uint32_t>(std::min<std::uint64_t>(slice, steps - step));
-    M::template advance<R>(shape, {step, count, steps}, lanes, c.data(), s.data(), work.data());
+    advance(shape, {step, count, steps}, lanes, c.bytes(), s.bytes(), work.bytes());
   }
-  run.state.assign(s.begin(), s.end());
+  for (std::size_t i = 0; i < sizes.state; ++i) run.state.push_back(static_cast<double>(s[i]));
   run.finished = model.observe(at, steps, constants.data(), run.state.data(), run.values.data());
   return run;
+}
+
+/// The lanes of a kernel are the networks that scalars train, bit for bit: those of the grid, and
+/// again of other seeds where there are more lanes.
+template <class T, class M>
+void expect_lanes_to_be_networks(const Experiment<M>& experiment, std::uint32_t steps,
+                                 const cpu::CoupledKernels& kernels) {
+  const auto [advance, width] = kernel_of<M, T>(kernels);
+  std::map<Shape, std::vector<std::size_t>> alike;
+  for (std::size_t p = 0; p < experiment.points(); ++p) {
+    const std::vector<std::size_t> index = experiment.index(p);
+    alike[experiment.model->shape(Point(experiment.axes, index))].push_back(p);
+  }
+  for (const auto& [shape, points] : alike) {
+    const Sizes sizes = M::sizes(shape);
+    Rows<T> c(sizes.constants * width), s(sizes.state * width), work(sizes.work * width);
+    std::vector<std::uint64_t> key(width);
+    std::vector<std::uint32_t> seed(width);
+    for (std::size_t lane = 0; lane < width; ++lane) {
+      key[lane] = 1 + lane / 3;
+      seed[lane] = static_cast<std::uint32_t>(lane);
+      const std::vector<std::size_t> index = experiment.index(points[lane % points.size()]);
+      std::vector<double> constants(sizes.constants), state(sizes.state);
+      ASSERT_TRUE(experiment.model->start(Point(experiment.axes, index), {key[lane], seed[lane]},
+                                          constants.data(), state.data()));
+      for (std::size_t i = 0; i < sizes.constants; ++i) {
+        c[i * width + lane] = static_cast<T>(constants[i]);
+      }
+      for (std::size_t i = 0; i < sizes.state; ++i) {
+        s[i * width + lane] = static_cast<T>(state[i]);
+      }
+    }
+    advance(shape, {0, steps, steps}, {key.data(), seed.data()}, c.bytes(), s.bytes(),
+            work.bytes());
+    for (std::size_t lane = 0; lane < width; ++lane) {
+      const Run alone = run_network<T>(experiment, points[lane % points.size()], steps,
+                                       {key[lane], seed[lane]}, 64);
+      for (std::size_t i = 0; i < sizes.state; ++i) {
+        ASSERT_EQ(static_cast<double>(s[i * width + lane]), alone.state[i])
+            << kernels.name << ", lane " << lane << ", number " << i;
+      }
+    }
+  }
+}
+
+/// On every instruction set of this machine, in both precisions.
+template <class M>
+void expect_lanes_to_be_networks(const Experiment<M>& experiment, std::uint32_t steps) {
+  for (const cpu::Kernels* set : cpu::available_kernels()) {
+    const cpu::CoupledKernels& kernels = cpu::coupled_kernels_named(set->name);
+    expect_lanes_to_be_networks<float>(experiment, steps, kernels);
+    expect_lanes_to_be_networks<double>(experiment, steps, kernels);
+  }
 }
 
 } // namespace sharpsweep::test

@@ -12,13 +12,11 @@
 
 #include "tests/label_noise_support.hpp"
 #include "tests/model_run.hpp"
-#include "tests/unit/label_noise_lanes.hpp"
 
 namespace sharpsweep::label_noise {
 namespace {
 
 using sharpsweep::test::Experiment;
-using sharpsweep::test::LaneForm;
 using Network = sharpsweep::test::Run;
 using sharpsweep::test::run_network;
 
@@ -96,67 +94,10 @@ std::vector<Given> all_kinds() {
   return kinds;
 }
 
-template <class T>
-struct Free {
-  void operator()(T* p) const { std::free(p); }
-};
-template <class T>
-std::unique_ptr<T[], Free<T>> aligned(std::size_t count) {
-  const std::size_t bytes = (count * sizeof(T) + 63) / 64 * 64;
-  return std::unique_ptr<T[], Free<T>>(static_cast<T*>(std::aligned_alloc(64, bytes)));
-}
-
-/// The lanes of a value type are the networks that scalars train, bit for bit.
-template <class T>
-void expect_lanes_to_be_networks(const LaneForm<T>& form) {
-  const auto width = static_cast<std::size_t>(form.width);
-  for (const Given& given : all_kinds()) {
-    const Sweep sweep(given);
-    const std::vector<std::size_t> index = sweep.index(0);
-    const Point at(sweep.axes, index);
-    const Shape shape = sweep.model->shape(at);
-    const Sizes sizes = Model::sizes(shape);
-    std::vector<double> constants(sizes.constants), state(sizes.state);
-    auto c = aligned<T>(sizes.constants * width), s = aligned<T>(sizes.state * width),
-         work = aligned<T>(sizes.work * width);
-    std::vector<std::uint64_t> key(width, 1);
-    std::vector<std::uint32_t> seed(width);
-    for (std::size_t lane = 0; lane < width; ++lane) {
-      key[lane] += lane / 3;
-      seed[lane] = static_cast<std::uint32_t>(lane);
-      ASSERT_TRUE(sweep.model->start(at, {key[lane], seed[lane]}, constants.data(), state.data()));
-      for (std::size_t i = 0; i < sizes.constants; ++i) {
-        c[i * width + lane] = static_cast<T>(constants[i]);
-      }
-      for (std::size_t i = 0; i < sizes.state; ++i) {
-        s[i * width + lane] = static_cast<T>(state[i]);
-      }
-    }
-    form.advance(shape, {0, 300, 300}, {key.data(), seed.data()}, c.get(), s.get(), work.get());
-    for (std::size_t lane = 0; lane < width; ++lane) {
-      const Network run = run_network<T>(sweep, 0, 300, {key[lane], seed[lane]}, 64);
-      ASSERT_TRUE(run.finished);
-      for (std::size_t i = 0; i < sizes.state; ++i) {
-        ASSERT_EQ(static_cast<double>(s[i * width + lane]), run.state[i])
-            << given.front().second << " lane " << lane;
-      }
-    }
-  }
-}
-
 TEST(Lanes, AreNetworks) {
-  expect_lanes_to_be_networks(sharpsweep::test::lane_form<Pack<float, 3>>());
-#ifdef SHARPSWEEP_HAVE_X86_KERNELS
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    expect_lanes_to_be_networks(sharpsweep::test::kAvx2FloatLanes);
-    expect_lanes_to_be_networks(sharpsweep::test::kAvx2DoubleLanes);
+  for (const Given& given : all_kinds()) {
+    sharpsweep::test::expect_lanes_to_be_networks<Model>(Sweep(given), 300);
   }
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")) {
-    expect_lanes_to_be_networks(sharpsweep::test::kAvx512FloatLanes);
-    expect_lanes_to_be_networks(sharpsweep::test::kAvx512DoubleLanes);
-  }
-#endif
 }
 
 TEST(Shapes, AreOrderedByTheirWords) {

@@ -384,38 +384,11 @@ TEST(Sweep, SlicesDoNotMatter) {
   }
 }
 
-template <class T>
-void expect_lanes_to_be_networks() {
-  using R = Pack<T, 4>;
-  for (const char* examples : kDataSets) {
-    Experiment experiment(settings_of(std::string(kAllCodes) + examples));
-    const Model& model = *experiment.model;
-    std::map<Shape, std::vector<std::size_t>> alike;
-    for (std::size_t k = 0; k < experiment.points(); ++k) {
-      const std::vector<std::size_t> index = experiment.index(k);
-      alike[model.shape(Point(experiment.axes, index))].push_back(k);
-    }
-    for (const auto& [shape, cells] : alike) {
-      const Sizes sizes = Model::sizes(shape);
-      std::vector<R> constants(sizes.constants), state(sizes.state), work(sizes.work);
-      for (std::size_t lane = 0; lane < 4; ++lane) {
-        const std::vector<std::size_t> index = experiment.index(cells[lane % cells.size()]);
-        std::vector<double> c(sizes.constants), s(sizes.state);
-        ASSERT_TRUE(model.start(Point(experiment.axes, index), {0, 0}, c.data(), s.data()));
-        for (std::size_t i = 0; i < c.size(); ++i) constants[i].v[lane] = static_cast<T>(c[i]);
-        for (std::size_t i = 0; i < s.size(); ++i) state[i].v[lane] = static_cast<T>(s[i]);
-      }
-      Model::advance<R>(shape, {0, 300, 300}, {}, constants.data(), state.data(), work.data());
-      for (std::size_t lane = 0; lane < 4; ++lane) {
-        const auto run = test::run_network<T>(experiment, cells[lane % cells.size()], 300);
-        for (std::size_t i = 0; i < sizes.state; ++i) EXPECT_EQ(state[i].v[lane], run.state[i]);
-      }
-    }
-  }
-}
 TEST(Sweep, LanesAreNetworks) {
-  expect_lanes_to_be_networks<float>();
-  expect_lanes_to_be_networks<double>();
+  for (const char* examples : kDataSets) {
+    const Experiment experiment(settings_of(std::string(kAllCodes) + examples));
+    test::expect_lanes_to_be_networks(experiment, 300);
+  }
 }
 
 TEST(Sweep, PrecisionsAgreeWhereNothingTies) {

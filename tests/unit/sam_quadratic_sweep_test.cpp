@@ -5,7 +5,6 @@
 
 #include "sharpsweep/models/sam_quadratic_model.hpp"
 #include "tests/model_run.hpp"
-#include "tests/unit/sam_quadratic_lanes.hpp"
 #include "tests/unit/sam_quadratic_support.hpp"
 
 namespace sharpsweep::sam_quadratic {
@@ -293,42 +292,11 @@ TEST(Slices, DoNotMatter) {
   }
 }
 
-#ifdef SHARPSWEEP_HAVE_X86_KERNELS
-/// The networks of an experiment side by side and each alone, in steps 0 to 199 of 200.
-template <class T>
-void expect_lanes(const Settings& kind, test::TrainLanes<T> train) {
-  const Experiment experiment(kind);
-  std::vector<std::vector<T>> constants, states, alone;
-  std::vector<std::size_t> index = experiment.index(0);
-  const Shape shape = experiment.model->shape(Point(experiment.axes, index));
-  const Sizes sizes = Model::sizes(shape);
-  const Steps steps{0, 200, 200};
-  for (std::size_t p = 0; p < experiment.points(); ++p) {
-    index = experiment.index(p);
-    std::vector<double> c(sizes.constants), s(sizes.state);
-    ASSERT_TRUE(experiment.model->start(Point(experiment.axes, index), {}, c.data(), s.data()));
-    constants.emplace_back(c.begin(), c.end());
-    states.emplace_back(s.begin(), s.end());
-    alone.push_back(states.back());
-    advance(shape, steps, constants.back().data(), alone.back().data());
-  }
-  const auto lanes = train(shape, steps, constants, states);
-  for (std::size_t k = 0; k < lanes.size(); ++k) EXPECT_EQ(lanes[k], alone[k % alone.size()]);
-}
-
 TEST(Lanes, AreTheNetworksAlone) {
   for (const Settings& kind : all_kinds()) {
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-      expect_lanes<float>(kind, test::kAvx2Lanes32);
-      expect_lanes<double>(kind, test::kAvx2Lanes64);
-    }
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
-      expect_lanes<float>(kind, test::kAvx512Lanes32);
-      expect_lanes<double>(kind, test::kAvx512Lanes64);
-    }
+    test::expect_lanes_to_be_networks(Experiment(with(kind, {{"steps", "200"}})), 200);
   }
 }
-#endif
 
 TEST(Precision, SinglesFollowDoubles) {
   // In the log domain, where G converges; a drift of 1e-5 of v a step is within reach of floats.
