@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <sstream>
 
 #include <nlohmann/json.hpp>
 
@@ -17,6 +18,31 @@ std::string shape_text(const Dataset& data, const Variable& variable) {
   std::string text;
   for (const std::string& dimension : variable.dimensions) {
     text += (text.empty() ? "" : ", ") + dimension + " " + std::to_string(data.extent(dimension));
+  }
+  return text;
+}
+
+/// The meanings of the flags that a variable of flags holds, in their own order; empty for others.
+std::string flags_present(const Variable& variable) {
+  const std::vector<std::int64_t>* flags = nullptr;
+  const std::string* meanings = nullptr;
+  for (const auto& [name, value] : variable.attributes) {
+    if (name == "flag_values") flags = std::get_if<std::vector<std::int64_t>>(&value);
+    if (name == "flag_meanings") meanings = std::get_if<std::string>(&value);
+  }
+  if (!flags || !meanings) return "";
+  std::istringstream words(*meanings);
+  std::string text, word;
+  for (const std::int64_t flag : *flags) {
+    words >> word;
+    const bool present = std::visit(
+        [flag](const auto& values) {
+          return std::any_of(values.begin(), values.end(), [flag](auto value) {
+            return static_cast<double>(value) == static_cast<double>(flag);
+          });
+        },
+        variable.values);
+    if (present) text += (text.empty() ? "" : ", ") + word;
   }
   return text;
 }
@@ -39,6 +65,7 @@ std::string range_text(const Variable& variable) {
       variable.values);
   char text[96];
   if (low > high) return "all NaN";
+  if (const auto words = flags_present(variable); !words.empty()) return words;
   std::snprintf(text, sizeof text, "%.5g .. %.5g", low, high);
   return text + (missing ? ", " + std::to_string(missing) + " NaN" : "");
 }

@@ -200,9 +200,10 @@ SHARPSWEEP_INLINE void Model::advance(const Shape& shape, const Steps& steps,
       train<decltype(recursion), Phi, R>(phi, common, steps, noise, constants, state, work);
     };
     if (common.form == Form::parameters) return run(Parameters());
+    // Code for so many samples and neurons; where there are hyperbolic functions little else counts.
+    constexpr bool kOwnCode = !Phi::kRemembers;
     if (common.form == Form::diagonal) {
-      // For hyperbolic functions little else counts.
-      if constexpr (!Phi::kRemembers) {
+      if constexpr (kOwnCode) {
         const std::size_t m = common.extent.neurons;
         if (n == 1 && m == 2) return run(Diagonal<1, 2>());
         if (n == 1 && m == 4) return run(Diagonal<1, 4>());
@@ -211,16 +212,12 @@ SHARPSWEEP_INLINE void Model::advance(const Shape& shape, const Steps& steps,
       }
       return n == 1 ? run(Diagonal<1, 0>()) : run(Diagonal<0, 0>());
     }
-    switch (n) {
-    case 2:
-      return run(Dense<2>());
-    case 3:
-      return run(Dense<3>());
-    case 4:
-      return run(Dense<4>());
-    default:
-      return run(Dense<0>());
+    if constexpr (kOwnCode) {
+      if (n == 2) return run(Dense<2>());
+      if (n == 3) return run(Dense<3>());
+      if (n == 4) return run(Dense<4>());
     }
+    return run(Dense<0>());
   });
 }
 

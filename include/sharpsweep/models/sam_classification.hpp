@@ -212,7 +212,7 @@ SHARPSWEEP_INLINE R mean_residual(const Problem<R>& problem, const Workspace<R>&
 /// sum_i q_i y_i x_ij / sum_i q_i from margins in s.residual. The q_i are taken in units of their
 /// largest: they underflow from margins of about 90 in float, their squares from 44.
 template <class R>
-SHARPSWEEP_INLINE void loss_slope(const Problem<R>& problem, const Workspace<R>& s, R* slope) {
+SHARPSWEEP_NOINLINE void loss_slope(const Problem<R>& problem, const Workspace<R>& s, R* slope) {
   const std::size_t d = problem.coordinates, n = problem.examples;
   R least = s.residual[0] = softplus(s.residual[0]);
   for (std::size_t i = 1; i < n; ++i) {

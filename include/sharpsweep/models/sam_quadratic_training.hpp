@@ -162,12 +162,6 @@ SHARPSWEEP_INLINE void train_quadratic(const Layout& layout, Span span, const R*
     return train_quadratic<false, 3>(layout, span, constants, state);
   case 4:
     return train_quadratic<false, 4>(layout, span, constants, state);
-  case 5:
-    return train_quadratic<false, 5>(layout, span, constants, state);
-  case 6:
-    return train_quadratic<false, 6>(layout, span, constants, state);
-  case 7:
-    return train_quadratic<false, 7>(layout, span, constants, state);
   case 8:
     return train_quadratic<false, 8>(layout, span, constants, state);
   default:
