@@ -65,8 +65,8 @@ std::string range_text(const Variable& variable) {
       variable.values);
   char text[96];
   if (low > high) return "all NaN";
-  if (const auto words = flags_present(variable); !words.empty()) return words;
-  std::snprintf(text, sizeof text, "%.5g .. %.5g", low, high);
+  if (auto words = flags_present(variable); !words.empty()) return words;
+  std::snprintf(text, sizeof text, low == high ? "%.5g" : "%.5g .. %.5g", low, high);
   return text + (missing ? ", " + std::to_string(missing) + " NaN" : "");
 }
 

@@ -25,7 +25,7 @@ SWEEP = os.path.join(HERE, "..", "..", "..", "sweeps", "quickstart.toml")
 PEERS = {"numpy": "numpy_peer", "numpy, noise shared": "numpy_peer", "numba": "numba_peer",
          "torch": "torch_peer", "torch.compile": "torch_peer", "jax": "jax_peer"}
 # A short run in which products move by more than their noise.
-CHECK = {"steps": 200, "step_size": 2e-3, "tail_average": 0}
+CHECK = {"steps": 400, "step_size": 2e-4, "tail_average": 0}
 
 
 class Engine:
@@ -51,7 +51,8 @@ class Engine:
 def read(path):
     import h5py
     with h5py.File(path) as file:
-        return {name: file[name][...] for name in file}, dict(file.attrs)
+        data = {name: x[...] for name, x in file.items() if isinstance(x, h5py.Dataset)}
+        return data, dict(file.attrs)
 
 
 def work_of(path, depth, step_size):
