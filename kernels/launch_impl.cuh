@@ -13,9 +13,10 @@ namespace sharpsweep::cuda {
 /// Bundles are compiled where their weights fit into registers beside the generator.
 template <int L, class T>
 constexpr auto compiled_bundles() {
-  if constexpr (sizeof(T) == 8 || L > 8) {
+  constexpr int words = L * static_cast<int>(sizeof(T) / 4);
+  if constexpr (words > 16) {
     return std::integer_sequence<int, 1>{};
-  } else if constexpr (L > 4) {
+  } else if constexpr (words > 8 || sizeof(T) == 8) {
     return std::integer_sequence<int, 1, 4>{};
   } else {
     return std::integer_sequence<int, 1, 4, 8>{};

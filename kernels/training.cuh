@@ -22,7 +22,20 @@ namespace sharpsweep::cuda {
 
 /// Threads of a block at most: a bundle needs more registers, a projected network more threads.
 template <int K>
-inline constexpr unsigned kMaxThreads = K > 1 ? 256 : kMaxCoupledCoordinates;
+inline constexpr unsigned kMaxThreads = K > 1 ? 128 : kMaxCoupledCoordinates;
+
+/// Blocks of a multiprocessor at least: they bound the registers, where weights leave a choice.
+template <int L, int K, class T>
+inline constexpr unsigned kMinBlocks = K == 1                    ? 0
+                                       : K* L * sizeof(T) <= 128 ? 3
+                                                                 : 2;
+
+/// Rounds of a turn of the usual loop: those of four blocks share the generator's round keys.
+template <int L, int K>
+inline constexpr int kUnroll = K > 1 || L > 8 ? 1
+                               : L % 4 == 0   ? 16 / L
+                               : L % 2 == 0   ? 8 / L + 2
+                                              : 2;
 
 /// Four normals of one Philox block, in cuRAND's words.
 __device__ __forceinline__ void draw_block(std::uint64_t key, std::uint32_t block_lo,
@@ -56,13 +69,12 @@ __device__ T network_sum(T value, T* scratch, std::uint32_t coordinates) {
 template <int L, int K, class T>
 struct ThreadState {
   T w[K][L];
-  T sum[K];
   T target[K];
   T eta[K];
   T minus_two_alpha[K];
 };
 
-/// One step of all K configurations on the same normals.
+/// One step of all K configurations on the same normals, as any run may need it.
 template <int L, int K, class T>
 __device__ __forceinline__ void step_bundle(ThreadState<L, K, T>& state, const T (&z)[L],
                                             const Slice<T>& slice, std::uint32_t k, bool active,
@@ -91,7 +103,8 @@ __device__ __forceinline__ void step_bundle(ThreadState<L, K, T>& state, const T
 }
 
 template <int L, int K, class T>
-__global__ void __launch_bounds__(kMaxThreads<K>) train_slice(const Slice<T> slice) {
+__global__ void __launch_bounds__(kMaxThreads<K>, kMinBlocks<L, K, T>)
+    train_slice(const Slice<T> slice) {
   extern __shared__ unsigned char shared_bytes[];
   T* scratch = reinterpret_cast<T*>(shared_bytes);
   // Threads beyond the block's networks repeat its first lane and store nothing: they must reach
@@ -116,7 +129,6 @@ __global__ void __launch_bounds__(kMaxThreads<K>) train_slice(const Slice<T> sli
     state.eta[m] = parameters.eta;
     state.minus_two_alpha[m] = parameters.minus_two_alpha;
     state.target[m] = slice.targets[(member + m) * slice.coordinates + target];
-    state.sum[m] = slice.product_sum[(member + m) * lanes + lane];
 #pragma unroll
     for (int l = 0; l < L; ++l) {
       state.w[m][l] =
@@ -124,26 +136,10 @@ __global__ void __launch_bounds__(kMaxThreads<K>) train_slice(const Slice<T> sli
     }
   }
 
-  const auto after_step = [&](std::uint32_t k) {
-    if (!slice.tail_active) return;
-    const std::uint64_t done = slice.first_step + k + 1;
-    const bool flush = done % kTailGroup == 0 || done == slice.total_steps;
-#pragma unroll
-    for (int m = 0; m < K; ++m) {
-      state.sum[m] = add(state.sum[m], ssam::product<L>(state.w[m]));
-      if (flush) {
-        double& total = slice.tail[(member + m) * lanes + lane];
-        if (active) total = add(total, static_cast<double>(state.sum[m]));
-        state.sum[m] = 0;
-      }
-    }
-  };
-
-  // kRound steps use up whole blocks of four normals; all indices into z are then constants.
+  // A round of steps uses up whole blocks of four normals; all indices into z are then constants.
   constexpr std::uint32_t kRound = L % 4 == 0 ? 1 : L % 2 == 0 ? 2 : 4;
-  const std::uint64_t end = slice.first_step + slice.steps;
-  // A round of which only the steps inside the slice are made has `partial` set.
-  const auto make_round = [&](std::uint64_t round, auto partial) {
+  static_assert(kTailGroup % kRound == 0);
+  const auto make_round = [&](std::uint64_t round, bool noisy, auto make_step) {
     const std::uint64_t block = round * (kRound * L / 4);
     float normals[4] = {};
 #pragma unroll
@@ -152,29 +148,83 @@ __global__ void __launch_bounds__(kMaxThreads<K>) train_slice(const Slice<T> sli
 #pragma unroll
       for (int l = 0; l < L; ++l) {
         const int n = j * L + l;
-        if (n % 4 == 0 && (K > 1 || slice.noisy)) {
+        if (n % 4 == 0 && (K > 1 || noisy)) {
           const std::uint64_t here = block + static_cast<std::uint64_t>(n / 4);
           draw_block(key, static_cast<std::uint32_t>(here), static_cast<std::uint32_t>(here >> 32),
                      coordinate, stream, normals);
         }
         z[l] = static_cast<T>(normals[n % 4]);
       }
-      const std::uint64_t step = round * kRound + static_cast<std::uint64_t>(j);
-      if (decltype(partial)::value && (step < slice.first_step || step >= end)) continue;
-      const auto k = static_cast<std::uint32_t>(step - slice.first_step);
-      step_bundle<L, K, T>(state, z, slice, k, active, scratch);
-      after_step(k);
+      make_step(round * kRound + static_cast<std::uint64_t>(j), z);
     }
   };
-  std::uint64_t round = slice.first_step / kRound;
-  if (slice.first_step % kRound != 0) make_round(round++, std::true_type{});
-  for (; (round + 1) * kRound <= end; ++round) make_round(round, std::false_type{});
-  if (round * kRound < end) make_round(round, std::true_type{});
+  const auto sum_of = [&](int m) -> T& { return slice.product_sum[(member + m) * lanes + lane]; };
+  const auto tail_of = [&](int m) -> double& { return slice.tail[(member + m) * lanes + lane]; };
+  const std::uint64_t end = slice.first_step + slice.steps;
+  const auto ends_tail_group = [&](std::uint64_t done) {
+    return done % kTailGroup == 0 || done == slice.total_steps;
+  };
+  // Serves every run, and rounds of which only some steps belong to the slice.
+  const auto any_step = [&](std::uint64_t step, const T(&z)[L]) {
+    if (step < slice.first_step || step >= end) return;
+    const auto k = static_cast<std::uint32_t>(step - slice.first_step);
+    step_bundle<L, K, T>(state, z, slice, k, active, scratch);
+    if (!slice.tail_active || !active) return;
+    const bool flush = ends_tail_group(step + 1);
+#pragma unroll
+    for (int m = 0; m < K; ++m) {
+      const T sum = add(sum_of(m), ssam::product<L>(state.w[m]));
+      if (flush) tail_of(m) = add(tail_of(m), static_cast<double>(sum));
+      sum_of(m) = flush ? T(0) : sum;
+    }
+  };
+  // The usual run makes whole rounds without asking what it does.
+  const auto plain_step = [&](std::uint64_t, const T(&z)[L]) {
+#pragma unroll
+    for (int m = 0; m < K; ++m) {
+      ssam::step<L>(state.w[m], z, state.eta[m], state.minus_two_alpha[m], state.target[m]);
+    }
+  };
+  const bool plain = (K > 1 || slice.noisy) && !slice.schedule && !(slice.radius > T(0));
+  const std::uint64_t last = end / kRound;
+  for (std::uint64_t round = slice.first_step / kRound; round * kRound < end;) {
+    if (!plain || round * kRound < slice.first_step || round == last) {
+      make_round(round++, slice.noisy, any_step);
+    } else if (!slice.tail_active) {
+#pragma unroll kUnroll < L, K>
+      for (; round < last; ++round) make_round(round, true, plain_step);
+    } else {
+      T sum[K];
+      double total[K];
+#pragma unroll
+      for (int m = 0; m < K; ++m) {
+        sum[m] = sum_of(m);
+        total[m] = tail_of(m);
+      }
+      for (; round < last; ++round) {
+        make_round(round, true, [&](std::uint64_t step, const T(&z)[L]) {
+          plain_step(step, z);
+#pragma unroll
+          for (int m = 0; m < K; ++m) sum[m] = add(sum[m], ssam::product<L>(state.w[m]));
+        });
+        if (!ends_tail_group((round + 1) * kRound)) continue;
+#pragma unroll
+        for (int m = 0; m < K; ++m) {
+          total[m] = add(total[m], static_cast<double>(sum[m]));
+          sum[m] = 0;
+        }
+      }
+#pragma unroll
+      for (int m = 0; active && m < K; ++m) {
+        sum_of(m) = sum[m];
+        tail_of(m) = total[m];
+      }
+    }
+  }
 
   if (!active) return;
 #pragma unroll
   for (int m = 0; m < K; ++m) {
-    slice.product_sum[(member + m) * lanes + lane] = state.sum[m];
 #pragma unroll
     for (int l = 0; l < L; ++l) {
       slice.weights[((member + m) * static_cast<std::size_t>(L) + l) * lanes + lane] =

@@ -29,7 +29,7 @@ import subprocess
 import sys
 import sysconfig
 
-BLOCK = 256  # threads, as kernels/batch.cu prefers without a projection
+BLOCK = {1: 256}  # threads of a block by the size of the bundle, else 128 (kernels/batch.cu)
 REGISTERS, WARPS, GRANULE, LANES = 65536, 64, 256, 132 * 4 * 32
 CLOCK = 1.98e9
 ALU = set('IADD3 VIADD LOP3 SHF ISETP FSETP SEL FSEL MOV LEA I2FP PRMT IMNMX VIMNMX FMNMX PLOP3 '
@@ -101,7 +101,7 @@ def graph(code):
 
 
 def loops(following):
-    """The outermost natural loops: header -> places."""
+    """The innermost natural loops: header -> places."""
     order, seen, stack = [], {0}, [(0, iter(following[0]))]
     while stack:  # in postorder
         place, rest = stack[-1]
@@ -146,7 +146,7 @@ def loops(following):
                         body.add(p)
                         todo += before[p]
                 found[header] |= body
-    return {h: b for h, b in found.items() if not any(h in o and b < o for o in found.values())}
+    return {h: b for h, b in found.items() if not any(o < b for o in found.values())}
 
 
 def results(i):
@@ -263,9 +263,9 @@ def pipe(op):
     return 'mufu' if base in ('MUFU', 'I2F', 'F2I', 'F2F') else 'other'
 
 
-def warps(registers):
+def warps(registers, bundle):
     per_warp = -(-registers * 32 // GRANULE) * GRANULE
-    per_block = BLOCK // 32
+    per_block = BLOCK.get(bundle, 128) // 32
     return min(WARPS, REGISTERS // per_warp // per_block * per_block)
 
 
@@ -288,7 +288,7 @@ def report(key, code, usage, show):
           (depth, bundle, {'f': 'f32', 'd': 'f64'}[kind], len(ops), updates, len(ops) / updates,
            count['uniform'] / updates, wide / updates, (count['other']) / updates,
            *(busy[name] / updates for name in CYCLES), usage['REG'], *spills,
-           usage['STACK'] + usage['LOCAL'], 100 * warps(usage['REG']) / WARPS, bound / 1e9))
+           usage['STACK'] + usage['LOCAL'], 100 * warps(usage['REG'], bundle) / WARPS, bound / 1e9))
     if show == '%d,%d' % (depth, bundle):
         for p in path:
             i = code[p]

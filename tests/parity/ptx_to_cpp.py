@@ -5,7 +5,8 @@ Usage: ptx_to_cpp.py KERNELS.ptx OUT.cpp NAME_REGEX
 
 Every operation becomes the same IEEE operation on the host, so that a compiled kernel can be run and
 compared bit for bit where there is no GPU. Only what our kernels use is known; anything else is an
-error, and so is arithmetic whose rounding PTX leaves open (.approx, .ftz, no .rn). Barriers and
+error, and so is arithmetic whose rounding PTX leaves open (.approx, .ftz, no .rn), but for the
+estimate that bare_square_root (numerics/arithmetic.hpp) makes exact. Barriers and
 shared memory work for blocks of one thread. Functions that a kernel calls are translated with it;
 local memory is an array on the host's stack, filled with NaNs when its function begins.
 """
@@ -24,6 +25,7 @@ C_TYPE = SIGNED | UNSIGNED
 SPECIAL = {'%tid.x': 'thread.tid', '%ctaid.x': 'thread.ctaid_x', '%ctaid.y': 'thread.ctaid_y',
            '%ntid.x': 'thread.ntid'}
 COMPARE = {'eq': '==', 'ne': '!=', 'lt': '<', 'le': '<=', 'gt': '>', 'ge': '>='}
+ROOT_ESTIMATE = 'rsqrt.approx.ftz.f32'
 BINARY = {'add': '+', 'sub': '-', 'and': '&', 'or': '|', 'xor': '^'}
 
 PRELUDE = '''// Made by ptx_to_cpp.py. Do not edit.
@@ -125,10 +127,12 @@ def instruction(code, operands, name, values):
     if floating and op in ('add', 'sub', 'mul', 'fma', 'mad', 'div', 'sqrt', 'rcp'):
         if parts[1:-1] != ['rn']:
             fail(f'{code}: the rounding is not .rn alone')
-    if op in ('ex2', 'lg2', 'sin', 'cos', 'tanh', 'rsqrt', 'atom', 'red'):
-        fail(f'{code}: not reproducible')
     o = operands
     out = o[0].strip().lstrip('%') if o else ''
+    if code == ROOT_ESTIMATE:
+        return f'{out} = static_cast<float>(1 / std::sqrt(double{{{operand(o[1], ctype)}}}));'
+    if op in ('ex2', 'lg2', 'sin', 'cos', 'tanh', 'rsqrt', 'atom', 'red'):
+        fail(f'{code}: not reproducible')
     if op == 'ret':
         return 'return;'
     if op in ('ld', 'st') and 'param' in parts:
@@ -362,8 +366,9 @@ def main():
     wanted = re.compile(sys.argv[3])
     loose = re.findall(r'^\s*(?:@!?%\w+ )?((?:fma|mad|mul|add|sub|div|sqrt|rcp)\.(?!rn\.)[\w.]*f(?:32|64)|'
                        r'[\w.]*\.(?:ftz|approx)[\w.]*|(?:ex2|lg2|sin|cos|rsqrt)\.[\w.]+)', text, re.M)
+    loose = set(loose) - {ROOT_ESTIMATE}
     if loose:
-        fail(f'{sys.argv[1]} holds arithmetic that rounds freely: {sorted(set(loose))}')
+        fail(f'{sys.argv[1]} holds arithmetic that rounds freely: {sorted(loose)}')
     found = re.findall(r'^(\.visible \.entry|\.func) (\w+)\s*\(([^)]*)\)([^;{]*\{.*?)^\}', text,
                        re.S | re.M)
     kernels = [name for kind, name, _, _ in found if kind != '.func']

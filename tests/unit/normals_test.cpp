@@ -155,6 +155,35 @@ TEST(Normals, TheSignOfYTurnsTheFirstNormalAndNothingElse) {
   }
 }
 
+TEST(Normals, RadicandsLieWhereBareSquareRootsAreTried) {
+  const auto radicand = [](std::uint32_t x) { // y = 2^31: t = -1, the first normal is -radius
+    const float radius = normals(x, 0x80000000u).first;
+    return static_cast<double>(radius) * static_cast<double>(radius);
+  };
+  EXPECT_GT(radicand(0x7fffffffu), 1.9 * static_cast<double>(kBareRootLow)); // the largest u
+  EXPECT_LT(radicand(0), static_cast<double>(kBareRootHigh) / 1.4);          // the least
+}
+
+/// Every fraction of two octaves, with every estimate that rsqrt.approx may give of it.
+TEST(BareSquareRoot, RoundsCorrectlyButForTwoEstimates) {
+  const double error = std::exp2(-22.9);
+  std::uint64_t tried = 0;
+  std::vector<float> failing;
+  for (std::uint32_t bits = as_bits(1.0F); bits < as_bits(4.0F); ++bits) {
+    const float a = as_float(bits), root = std::sqrt(a);
+    const double exact = 1 / std::sqrt(static_cast<double>(a));
+    auto estimate = static_cast<float>(exact * (1 - error));
+    for (; static_cast<double>(estimate) <= exact * (1 + error);
+         estimate = as_float(as_bits(estimate) + 1)) {
+      if (std::fabs(static_cast<double>(estimate) - exact) > exact * error) continue;
+      ++tried;
+      if (as_bits(root_from_estimate(a, estimate)) != as_bits(root)) failing.push_back(a);
+    }
+  }
+  EXPECT_GT(tried, 3 * (std::uint64_t{1} << 24)); // about three estimates a fraction
+  EXPECT_EQ((std::vector<float>{0x1.f82294p+0F, 0x1.dd26e4p+1F}), failing);
+}
+
 TEST(FillNormals, EveryInstructionSetEqualsTheScalarWords) {
   // Around block 2^32, where the high word of the counter moves, and for extreme addresses.
   constexpr std::uint64_t kFirstBlocks[] = {

@@ -68,6 +68,32 @@ SHARPSWEEP_INLINE float signed_to_float(std::uint32_t x) {
 }
 #endif
 
+/// The square root of a normal float from an estimate of its reciprocal, in the operations of
+/// CUDA's own square root. It rounds correctly if the estimate lies within the error that PTX
+/// states for rsqrt.approx, 2^-22.9, but for two fractions of which one such estimate each fails
+/// (tests/unit/normals_test.cpp).
+SHARPSWEEP_INLINE float root_from_estimate(float a, float estimate) {
+  const float root = mul(a, estimate);
+  return fmadd(fnmadd(root, root, a), mul(0.5F, estimate), root);
+}
+
+inline constexpr float kBareRootLow = 0x1p-24F, kBareRootHigh = 0x1p6F;
+
+/// square_root of a in [kBareRootLow, kBareRootHigh): on the device without the check that its
+/// argument is usual, which costs as much as the root. The CUDA backend tries every a on a device
+/// before it trains there.
+template <class F>
+SHARPSWEEP_INLINE F bare_square_root(F a) {
+  return square_root(a);
+}
+#ifdef __CUDA_ARCH__
+SHARPSWEEP_INLINE float bare_square_root(float a) {
+  float estimate;
+  asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(estimate) : "f"(a));
+  return root_from_estimate(a, estimate);
+}
+#endif
+
 SHARPSWEEP_INLINE std::uint64_t as_bits(double x) {
   std::uint64_t bits;
   std::memcpy(&bits, &x, sizeof bits);
