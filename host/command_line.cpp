@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <memory>
+#include <set>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
@@ -149,8 +149,25 @@ struct SweepArguments {
 
   Sweep resolve() const {
     Settings settings = read_sweep_file(file);
-    for (const auto& [name, text] : given) settings[name] = split_items(text);
-    return Sweep::from_settings(inline_data(std::move(settings)));
+    // Examples of an option win over those of the file, whichever way they are given.
+    if (given.contains("data")) settings.erase("examples");
+    if (given.contains("examples")) settings.erase("data");
+    for (const auto& [name, text] : given) {
+      const std::vector<std::string> items = split_items(text);
+      // No value is the way back to a default that is none.
+      if (items.empty() && !text.empty()) throw UsageError(name + ": the list is empty");
+      settings[name] = items;
+    }
+    const std::string data = data_file_of(settings);
+    settings = inline_data(std::move(settings));
+    if (data.empty()) return Sweep::from_settings(settings);
+    try {
+      return Sweep::from_settings(settings);
+    } catch (const UsageError& error) { // the user knows the file, not the key it was read into
+      const std::string_view text = error.what(), key = "examples: ";
+      if (!text.starts_with(key)) throw;
+      throw UsageError("data: " + data + ": " + std::string(text.substr(key.size())));
+    }
   }
 };
 
@@ -170,7 +187,9 @@ void add_sweep_arguments(CLI::App& command, SweepArguments& arguments) {
           ->group(model.make ? "" : kKeyGroup); // help has ssam's; 'models' lists the others'
     }
   }
-  command.footer(kAxisHelp);
+  command.footer(
+      std::string("The keys above are those of the model ssam; 'sharpsweep models NAME' ") +
+      "lists another model's.\n" + kAxisHelp);
 }
 
 void add_backend_arguments(CLI::App& command, BackendOptions& backend) {

@@ -1,6 +1,7 @@
 #include "host/data_file.hpp"
 
 #include <cstddef>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
@@ -64,13 +65,15 @@ std::vector<std::string> read_csv(const std::string& path) {
     const std::string where = path + ", line " + std::to_string(++number);
     const std::vector<std::string_view> fields = fields_of(line);
     if (fields.size() == 1 && fields[0].empty()) continue;
-    if (heading && !is_number(fields[0])) {
+    if (heading && fields.size() > 1 && !is_number(fields[0])) {
       heading = false;
       continue;
     }
     heading = false;
     if (columns == 0) columns = fields.size();
-    if (fields.size() < 2) malformed(where, "needs a label and at least one coordinate");
+    if (fields.size() < 2) {
+      malformed(where, "needs a label and at least one coordinate, with commas between");
+    }
     if (fields.size() != columns) {
       malformed(where, "has " + std::to_string(fields.size()) + " columns, the first row " +
                            std::to_string(columns));
@@ -152,16 +155,27 @@ std::vector<std::string> read_hdf5(const std::string& path) {
 
 } // namespace
 
-Settings inline_data(Settings settings) {
+std::string data_file_of(const Settings& settings) {
   const auto data = settings.find("data");
-  if (data == settings.end() || data->second.empty()) return settings;
+  if (data == settings.end() || data->second.empty()) return "";
   if (data->second.size() != 1) {
     throw UsageError("data: takes one file, not a list of " + std::to_string(data->second.size()));
   }
-  const std::string path = data->second.front();
-  data->second.clear();
+  if (settings.contains("examples")) {
+    throw UsageError("data: 'examples' are given too; leave out one of the two");
+  }
+  return data->second.front();
+}
+
+Settings inline_data(Settings settings) {
+  const std::string path = data_file_of(settings);
   if (path.empty()) return settings;
-  if (!std::ifstream(path)) throw FileError(path + ": can't be read");
+  settings["data"].clear();
+  std::error_code status;
+  if (std::filesystem::is_directory(path, status) || !std::ifstream(path)) {
+    throw FileError("data: the file '" + path + "' " +
+                    (std::filesystem::exists(path, status) ? "can't be read" : "does not exist"));
+  }
   begin_hdf5();
   settings["examples"] = H5Fis_hdf5(path.c_str()) > 0 ? read_hdf5(path) : read_csv(path);
   return settings;

@@ -2,9 +2,15 @@
 /// Data sets in files, for models that take a list of examples.
 #pragma once
 
+#include <string>
+
 #include "sharpsweep/sweep/keys.hpp"
 
 namespace sharpsweep {
+
+/// The file that the key `data` names; empty where it names none. Throws UsageError for a list of
+/// files, and where there are `examples` as well.
+std::string data_file_of(const Settings& settings);
 
 /// Where the key `data` names a file, reads its examples into the key `examples` and empties
 /// `data`, so that a sweep as it is kept holds all its data. Settings without it stay as they are.

@@ -1,9 +1,72 @@
 #include <cstdio>
+#include <set>
+#include <sstream>
+#include <string>
+#include <string_view>
 
 #include "host/commands/commands.hpp"
 #include "sharpsweep/sweep/sweep.hpp"
 
 namespace sharpsweep {
+
+namespace {
+
+/// A name and its text, wrapped beside it.
+void print_entry(std::string_view name, std::string_view text) {
+  constexpr std::size_t kColumn = 21, kWidth = 96;
+  std::string line = "  " + std::string(name);
+  std::istringstream words{std::string(text)};
+  bool first = true;
+  for (std::string word; words >> word; first = false) {
+    if (!first && line.size() + 1 + word.size() > kWidth) {
+      std::printf("%s\n", line.c_str());
+      line.clear();
+      first = true;
+    }
+    line += first && line.size() < kColumn ? std::string(kColumn - line.size(), ' ') : " ";
+    line += word;
+  }
+  std::printf("%s\n", line.c_str());
+}
+
+/// What a sweep of the defaults yields, and what each word of a key adds to it.
+void print_outputs(const ModelInfo& info) {
+  std::set<std::string> seen;
+  const auto list = [&](const std::vector<OrderParameterInfo>& infos, std::string heading) {
+    for (const OrderParameterInfo& one : infos) {
+      if (!seen.insert(one.name + one.long_name).second) continue;
+      if (!heading.empty()) std::printf("\n%s\n\n", heading.c_str());
+      heading.clear();
+      print_entry(one.name, one.long_name);
+    }
+  };
+  const auto list_sweep = [&](Settings settings, const std::string& outputs,
+                              const std::string& theory) {
+    settings["model"] = {std::string(info.name)};
+    const Sweep sweep = Sweep::from_settings(settings);
+    list(sweep.order_parameters(), outputs);
+    if (sweep.coupled) list(sweep.coupled->predictions(), theory);
+  };
+  list_sweep({},
+             "Outputs: for each order parameter X the variables X_mean, X_std, and X_theory where "
+             "there is one",
+             "Further theory");
+  for (const Key& key : info.keys) {
+    if (key.axis || key.values.find(" | ") == std::string_view::npos) continue;
+    std::istringstream words{std::string(key.values)};
+    for (std::string word; words >> word;) {
+      if (word == "|") continue;
+      const std::string where = std::string(key.name) + " = " + word;
+      try {
+        list_sweep({{std::string(key.name), {word}}}, "Outputs of " + where,
+                   "Further theory of " + where);
+      } catch (const UsageError&) { // a form such as ones(s), or a word that needs other keys
+      }
+    }
+  }
+}
+
+} // namespace
 
 ExitCode models_command(const std::string& model) {
   if (model.empty()) {
@@ -14,31 +77,18 @@ ExitCode models_command(const std::string& model) {
     return ExitCode::done;
   }
   const ModelInfo& info = model_named(model);
-  const auto keys = info.keys;
   std::printf("Keys of %s (each is also an option: --KEY VALUE)\n\n", model.c_str());
-  for (const Key& key : keys) {
-    std::printf("  %-18s %.*s\n", std::string(key.name).c_str(),
-                static_cast<int>(key.values.size()), key.values.data());
+  for (const Key& key : info.keys) {
     std::string notes = key.fallback.empty() ? "" : "default " + std::string(key.fallback);
     if (key.axis) notes += notes.empty() ? "an axis" : "; an axis";
-    std::printf("  %-18s %.*s%s\n", "", static_cast<int>(key.help.size()), key.help.data(),
-                notes.empty() ? "" : (" (" + notes + ")").c_str());
+    print_entry(key.name, key.values);
+    print_entry("", std::string(key.help) + (notes.empty() ? "" : " (" + notes + ")"));
   }
   std::printf(
       "\n  An AXIS is a list of numbers, lin(first,last,count), log(first,last,count) or\n"
       "  range(first,last[,stride]). Axes are the dimensions of the output, in this order.\n");
-  std::printf("\nOutputs: for each order parameter X the variables X_mean, X_std, and X_theory "
-              "where there is one\n\n");
-  const Sweep sweep = Sweep::from_settings({{"model", {model}}});
-  const auto list = [](const std::vector<OrderParameterInfo>& infos) {
-    for (const OrderParameterInfo& one : infos) {
-      std::printf("  %-18s %s\n", one.name.c_str(), one.long_name.c_str());
-    }
-  };
-  list(sweep.order_parameters());
-  if (sweep.coupled) {
-    if (!sweep.coupled->predictions().empty()) std::printf("\nFurther theory\n\n");
-    list(sweep.coupled->predictions());
+  print_outputs(info);
+  if (info.make) {
     std::printf("\nAlso diverged, seeds_finished and status. record adds X_path_mean and "
                 "X_path_std;\nsave = seeds adds X; save = weights weight.\n");
     return ExitCode::done;

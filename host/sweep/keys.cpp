@@ -133,7 +133,8 @@ void require_known_key(std::string_view model, std::string_view name) {
     if (key.name == name) return;
     names.push_back(key.name);
   }
-  const std::string near = nearest_name(name, names);
+  const bool papers_name = name == "eta" || name == "lr" || name == "learning_rate";
+  const std::string near = papers_name ? "step_size" : nearest_name(name, names);
   throw UsageError("'" + std::string(name) + "' is not a key of model '" + std::string(model) +
                    "'" +
                    (near.empty() ? "; 'sharpsweep models " + std::string(model) + "' lists them"
@@ -141,10 +142,14 @@ void require_known_key(std::string_view model, std::string_view name) {
 }
 
 std::string sweep_file_line(const Key& key, const std::vector<std::string>& items) {
-  const auto literal = [](const std::string& item) {
-    const bool number =
-        !item.empty() && item.find_first_not_of("0123456789+-.eE") == std::string::npos;
-    return number ? item : '"' + item + '"';
+  const auto literal = [&key](const std::string& item) {
+    const bool digits = !item.empty() && item.find_first_not_of("0123456789") == std::string::npos;
+    if (digits && (item.front() != '0' || item.size() == 1)) return item; // to the last digit
+    try {
+      return format_number(parse_number(key.name, item)); // TOML knows neither .1 nor 1.
+    } catch (const UsageError&) {
+      return '"' + item + '"';
+    }
   };
   std::string value;
   for (const std::string& item : items) value += (value.empty() ? "" : ", ") + literal(item);

@@ -24,7 +24,7 @@ public:
   static constexpr std::string_view reference =
       "K. Gatmiry, Z. Li, S. Reddi, S. Jegelka, arXiv 2410.16401 (2024)";
   static constexpr std::string_view summary =
-      "gradient descent with label noise on two-layer networks: flattening to one feature";
+      "gradient descent with label noise on two-layer networks (arXiv 2410.16401)";
 
   static constexpr std::string_view kActivations[] = {"cubic", "quintic", "tanh", "sinh"};
   static constexpr std::string_view kBatches[] = {"full", "single"};
@@ -36,25 +36,26 @@ public:
 
   static std::span<const Key> keys() {
     static constexpr Key table[] = {
-        {"model", "label_noise", "label_noise", "which model"},
-        {"activation", "list of cubic, quintic, tanh, sinh", "cubic",
+        {"model", "NAME", name, "the dynamics"},
+        {"activation", "LIST of cubic | quintic | tanh | sinh", "cubic",
          "phi: z + z^3/3, z - k z^3 + q z^5, tanh z, sinh z", true, kActivations},
-        {"quintic_k", "numbers", "", "k of the quintic (default 0.5)", true},
-        {"samples", "1..64", "", "number of samples n (default 2, or the rows of 'inputs')", true},
-        {"dimension", "integers from n on", "",
-         "dimension d of the inputs (default n; of gaussian ones 2 n)", true},
-        {"data_seed", "integers from 0 on", "", "number of the gaussian data set (default 0)",
+        {"quintic_k", "AXIS", "", "k of the quintic (default 0.5)", true},
+        {"samples", "AXIS of 1..64", "", "number of samples n (default 2, or the rows of 'inputs')",
          true},
-        {"neurons", "integers from 1 on", "8", "number of neurons m", true},
-        {"batch", "list of full, single", "full", "samples a step sees: all, or one at random",
+        {"dimension", "AXIS of integers >= n", "",
+         "dimension d of the inputs (default n; of gaussian ones 2 n)", true},
+        {"data_seed", "AXIS of integers >= 0", "", "number of the gaussian data set (default 0)",
+         true},
+        {"neurons", "AXIS of integers >= 1", "8", "number of neurons m", true},
+        {"batch", "LIST of full | single", "full", "samples a step sees: all, or one at random",
          true, kBatches},
-        {"noise", "list of signs, normal, none", "signs", "label noise: +-1, N(0,1), or none", true,
-         kNoises},
-        {"step_size", "numbers above 0", "0.05", "eta", true},
-        {"sigma", "numbers from 0 on", "0.5", "standard deviation of the label noise", true},
-        {"label", "numbers", "0.5", "label per neuron, y/m", true},
-        {"labels", "n numbers", "", "factors: y_i/m = label * labels_i (default: all 1)"},
-        {"quintic_q", "number", "0.25", "q of the quintic"},
+        {"noise", "LIST of signs | normal | none", "signs", "label noise: +-1, N(0,1), or none",
+         true, kNoises},
+        {"step_size", "AXIS > 0", "0.05", "step size eta", true},
+        {"sigma", "AXIS >= 0", "0.5", "standard deviation of the label noise", true},
+        {"label", "AXIS", "0.5", "label per neuron, y/m", true},
+        {"labels", "LIST of n numbers", "", "factors: y_i/m = label * labels_i (default: all 1)"},
+        {"quintic_q", "NUMBER", "0.25", "q of the quintic"},
         {"inputs", "orthonormal | gaussian | rows x(1,0), x(0,1), ...", "orthonormal",
          "the x_i; gaussian: entries N(0, 1/d)"},
         {"step_size_unit", "absolute | edge", "absolute",
@@ -200,7 +201,8 @@ SHARPSWEEP_INLINE void Model::advance(const Shape& shape, const Steps& steps,
       train<decltype(recursion), Phi, R>(phi, common, steps, noise, constants, state, work);
     };
     if (common.form == Form::parameters) return run(Parameters());
-    // Code for so many samples and neurons; where there are hyperbolic functions little else counts.
+    // Code for so many samples and neurons; where there are hyperbolic functions little else
+    // counts.
     constexpr bool kOwnCode = !Phi::kRemembers;
     if (common.form == Form::diagonal) {
       if constexpr (kOwnCode) {

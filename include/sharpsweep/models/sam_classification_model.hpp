@@ -124,8 +124,8 @@ public:
             "label and coordinates of each example of a separable data set; a single example "
             "(mu,+1) has all the predictions"},
         Key{"data", "FILE", "",
-            "a file of examples in place of the list: CSV with rows label, x_1, x_2, ..., or HDF5 "
-            "with X [n][d] and y [n]"},
+            "a file of examples in place of the list, found from the working folder: CSV with rows "
+            "label, x_1, x_2, ..., or HDF5 with X [n][d] and y [n]; at most 16384 numbers"},
         Key{"weight_limit", "NUMBER >= 0", "0",
             "a run ends where the l_2 norm of its weights reaches this; 0: 1e12 at L <= 2, 1e4 at "
             "L <= 8, 1e2 beyond"},
@@ -370,7 +370,7 @@ inline std::vector<OrderParameterInfo> Model::order_parameters() const {
   return {
       {"leader", "1", "coordinate of largest |beta_j|, from 1"},
       {"phase", "1", "0 if the network has collapsed, else its leader"},
-      {"fate", "1", "0: collapsed for good; 1: undecided; 2: escaped for good"},
+      {"fate", "1", "fate: 0 collapsed for good, 1 undecided, 2 escaped for good"},
       {"gradient_norm", "1", "N = |g(w)|_2 / sum_i q_i"},
       {"tau", "1", "tau, the sum of eta s"},
       {"phi", "1", "Phi, the sum of eta s / N of rule l2"},
