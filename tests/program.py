@@ -42,11 +42,20 @@ def sweep_text(**keys):
     return "".join(f"{key} = {literal(value)}\n" for key, value in keys.items())
 
 
-def keys_of_ssam():
-    """Every key with its default, as `sharpsweep models ssam` tells it."""
+def key_rows_of_ssam():
+    """(name, values, meaning, default, "; an axis" or "") of each, from `sharpsweep models ssam`."""
     import re
     text = run("models", "ssam").stdout.split("\n\n")[1]
-    names = re.findall(r"^  (\w+) ", text, re.M)
-    defaults = re.findall(r"\(default (.*?)(?:; an axis)?\)$", text, re.M)
-    assert len(names) == len(defaults) > 0, text
-    return dict(zip(names, defaults))
+    rows = []
+    for entry in re.split(r"\n(?=  \w)", text.rstrip()):  # further lines are indented to a column
+        first, *rest = entry.split("\n")
+        name, values = first.split(None, 1)
+        meaning = " ".join(line.strip() for line in rest)
+        rows.append((name, values,
+                     *re.fullmatch(r"(.*) \(default (.*?)(; an axis)?\)", meaning).groups("")))
+    return rows
+
+
+def keys_of_ssam():
+    """Every key with its default."""
+    return {row[0]: row[3] for row in key_rows_of_ssam()}

@@ -13,7 +13,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from program import BINARY, ENVIRONMENT, ROOT, keys_of_ssam, run
+from program import BINARY, ENVIRONMENT, ROOT, key_rows_of_ssam, keys_of_ssam, run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = "/usr/bin/python3"  # the distribution's, for which the plotting packages are installed
@@ -22,11 +22,8 @@ SHORT = ("--steps", "200")  # the README's own lengths say nothing more here
 
 def key_table():
     """The lines of the README's table of keys, from `sharpsweep models ssam`."""
-    text = run("models", "ssam").stdout.split("\n\n")[1]
-    rows = re.findall(r"^  (\w+) +(\S.*)\n +(.*) \(default (.*?)(; an axis)?\)$", text, re.M)
-    assert [row[0] for row in rows] == list(keys_of_ssam())
     table = []
-    for name, values, meaning, default, axis in rows:
+    for name, values, meaning, default, axis in key_rows_of_ssam():
         values, meaning = (cell.replace("|", "\\|").replace("*", "\\*")
                            for cell in (values, meaning + axis))
         table.append(f"| `{name}` | {values} | `{default}` | {meaning} |")
