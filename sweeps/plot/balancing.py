@@ -11,7 +11,6 @@ from matplotlib.lines import Line2D
 
 import style
 
-CHOICES = ["step_size", "eta", "target"]
 # The late rate holds near balance: where the imbalance is this small beside u^2 + eta^2.
 LATE = 0.15
 
@@ -23,7 +22,7 @@ def late_scale(depth, eta, series):
 
 
 def draw_series(axes, t, imbalance, rate, near_balance, j):
-    axes.plot(t, imbalance, color=style.COLOURS[j], lw=2.5, alpha=0.75)
+    axes.plot(t, imbalance, color=style.colour(j), lw=2.5, alpha=0.75)
     late = np.flatnonzero(imbalance < near_balance)
     if late.size:
         start = late[0]
@@ -52,13 +51,12 @@ def draw_panel(axes, data, starts):
 def draw(data):
     labels = style.axis_labels(data, "init")
     unbalanced = [i for i in range(len(labels)) if not labels[i].startswith("balanced")]
-    unbalanced = unbalanced[:len(style.COLOURS)]
     figure, axes = style.panels(1, data.sizes["depth"], width=3.0, height=2.9, sharey=True)
     for d, place in enumerate(axes.flat):
         draw_panel(place, data.isel(depth=d), unbalanced)
     style.outer_labels(axes, r"time $t = \alpha k$", r"imbalance $\max_l\,|w_l^2 - w_{l+1}^2|$")
-    figure.suptitle("Training balances the layers, exponentially fast", fontsize=12)
-    handles = [Line2D([], [], color=style.COLOURS[j], lw=2.5, alpha=0.75, label=labels[i])
+    style.title(figure, "Training balances the layers, exponentially fast", data)
+    handles = [Line2D([], [], color=style.colour(j), lw=2.5, alpha=0.75, label=labels[i])
                for j, i in enumerate(unbalanced)]
     handles.append(Line2D([], [], color="black", ls="--", lw=1, label="law"))
     style.legend_below(figure, handles)
@@ -66,14 +64,12 @@ def draw(data):
 
 
 def main():
-    parser = style.arguments(__doc__)
-    style.add_choices(parser, CHOICES)
-    options = parser.parse_args()
-    data = style.open_result(options.result, needs=["imbalance_path_mean"])
-    data = style.choose_all(data.isel(depth=data["depth"].values > 1), CHOICES, options)
+    options = style.arguments(__doc__).parse_args()
+    data = style.open_result(options, needs=["imbalance_path_mean"])
     if all(label.startswith("balanced") for label in style.axis_labels(data, "init")):
         style.fail(f"{options.result}: every start is balanced; sweep an 'unbalanced(s,r)' start",
                    style.UNSUITABLE)
+    data = style.only(data.isel(depth=data["depth"].values > 1), options, ["depth", "init"])
     style.save(draw(data), options)
 
 

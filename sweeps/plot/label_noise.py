@@ -3,12 +3,13 @@
 
 Which map is drawn depends on what the sweep varied and kept:
   slow_flow = "yes", record   spread and Hessian trace on the slow clock S, with the slow flow
-  quintic_k                   where replicas are stable, with the line phi'''(phi^-1(y/m)) = 0
+  quintic_k, label            where replicas are stable, with the line phi'''(phi^-1(y/m)) = 0
   data_seed, record           late rates on Gaussian data against the least eigenvalue of 2KQ
-  start = "random(s)", record effective rank on the slow clock, with the slowest rate
+  record                      effective rank on the slow clock, with the slowest rate
 """
 
 import numpy as np
+import xarray
 from matplotlib.colors import SymLogNorm
 from matplotlib.lines import Line2D
 
@@ -28,40 +29,32 @@ def step_size_label(data, value):
     return rf"$\eta\lambda_{{max}}/2 = {value:g}$" if edge else rf"$\eta = {value:g}$"
 
 
-def drop_single(data, kept):
-    """Without the axes of a single value, but for some."""
-    return data.squeeze([axis for axis in data.dims
-                         if axis not in kept and data.sizes[axis] == 1])
-
-
 # P-c1
 
 
 def draw_flow(data):
-    data = drop_single(data, ["step_size"])
     figure, axes = style.panels(1, 3, width=3.3, height=3.1)
     least = float(np.atleast_1d(data["least_trace"].values)[0])
     clock = series(data, "slow_clock")
     panels = [("spread", 0, "spread of the neurons"), ("hessian_trace", least, r"$F - F_{min}$")]
     for place, (name, floor, label) in zip(axes.flat, panels):
         for i in range(data.sizes["step_size"]):
-            colour = style.COLOURS[i]
+            colour = style.colour(i)
             place.plot(clock[i], series(data, f"finite_flow_{name}")[i] - floor, color=colour)
-            place.plot(clock[i][::2], series(data, name)[i][::2] - floor, style.MARKERS[i],
+            place.plot(clock[i][::2], series(data, name)[i][::2] - floor, style.marker(i),
                        color=colour, mfc="none", ms=4)
         place.plot(clock[-1], series(data, f"flow_{name}")[-1] - floor, "--", color="black", lw=1.2)
         place.set(yscale="log", xlabel=SLOW_CLOCK, ylabel=label)
-        place.set_xlim(0, 2.5)
-    axes[0, 0].set_ylim(1e-6, 1)
-    axes[0, 1].set_ylim(0.01, 3)  # below lies what the noise leaves
+        place.set_xlim(0, min(2.5, np.nanmax(clock)))
+    axes[0, 0].set_ylim(bottom=1e-6)
+    axes[0, 1].set_ylim(bottom=0.01)  # below lies what the noise leaves
     draw_deviation(axes[0, 2], data, clock)
-    handles = [Line2D([], [], color=style.COLOURS[i], marker=style.MARKERS[i], mfc="none", ms=4,
-                      label=step_size_label(data, value))
+    handles = [Line2D([], [], color=style.colour(i), marker=style.marker(i), mfc="none", ms=4,
+                      label=step_size_label(data, value) + r": run, flow of $F_\eta$")
                for i, value in enumerate(data["step_size"].values)]
     handles.append(Line2D([], [], color="black", ls="--", lw=1.2,
                           label=r"flow of $F$ ($\eta \to 0$)"))
-    handles.append(Line2D([], [], color=style.GREY, label=r"flow of $F_\eta$"))
-    figure.suptitle("On the clock S training follows the flow of the sharpness", fontsize=12)
+    style.title(figure, "Training on the clock S, beside the flow of the sharpness", data)
     style.legend_below(figure, handles)
     return figure
 
@@ -75,8 +68,9 @@ def draw_deviation(place, data, clock):
     for flow, colour, marker, label in flows:
         gaps = []
         for i in range(len(eta)):
-            at = np.argmin(np.abs(np.log(100 * limit[i])))
-            gaps.append(np.log(spread[i][at] / series(data, f"{flow}_spread")[i][at]))
+            with np.errstate(divide="ignore", invalid="ignore"):  # spreads may fall to 0
+                at = np.argmin(np.abs(np.log(100 * limit[i])))
+                gaps.append(np.log(spread[i][at] / series(data, f"{flow}_spread")[i][at]))
         place.plot(eta, gaps, marker + "-", color=colour, label=label, lw=1)
     place.axhline(0, color=style.GREY, lw=0.8, zorder=0)
     place.set(xlabel=step_size_label(data, 0).split(" =")[0] + "$",
@@ -92,19 +86,17 @@ def mismatches(data, margin):
     """Cells at least `margin` from the line whose measured rate has the other sign, and all."""
     rate, label = data["relaxation_rate_mean"], np.abs(data["label"])
     line = data["stability_line"].broadcast_like(rate)
-    names = data["activation"].attrs["flag_meanings"].split()
     # Only the quintic has a k: of the others one of its values counts.
-    quintic = data["activation"].attrs["flag_values"][names.index("quintic")]
-    counts = (data["activation"] == quintic) | (data["quintic_k"] == data["quintic_k"][0])
+    is_quintic = [word == "quintic" for word in style.words(data, "activation")]
+    counts = (data["quintic_k"] == data["quintic_k"][0]) | xarray.DataArray(is_quintic,
+                                                                          dims="activation")
     rate = rate.where(counts)
     far = (np.abs(label - line) >= margin) & np.isfinite(rate)
     return int((((rate < 0) != (label < line)) & far).sum()), int(far.sum())
 
 
 def draw_stability(data):
-    axes_kept = ("activation", "quintic_k", "label")
-    data = drop_single(data, axes_kept)
-    names = data["activation"].attrs["flag_meanings"].split()
+    names = style.words(data, "activation")
     data = data.transpose("activation", "quintic_k", "label", ...)
     figure, axes = style.panels(1, 2, width=4.3, height=3.5)
     left, right = axes.flat
@@ -113,8 +105,7 @@ def draw_stability(data):
     image = left.pcolormesh(label, k, quintic["relaxation_rate_mean"].values, cmap="PuOr",
                             norm=SymLogNorm(0.3, vmin=-30, vmax=30), shading="nearest",
                             rasterized=True)
-    line = quintic["stability_line"].values
-    line = line if line.ndim == 1 else line[:, 0]
+    line = quintic["stability_line"].isel(label=0).values
     left.plot(line, k, color="black", lw=2)
     left.text(0.12, 0.86, "neurons split", transform=left.transAxes, ha="left")
     left.text(0.95, 0.14, "neurons become one", transform=left.transAxes, ha="right",
@@ -130,17 +121,17 @@ def draw_stability(data):
     middle = int(np.argmin(np.abs(k - 0.5)))
     for i, name in enumerate(names):
         one = data.isel(activation=i, quintic_k=middle)
-        right.plot(label, one["relaxation_rate_theory"], color=style.COLOURS[i])
+        right.plot(label, one["relaxation_rate_theory"], color=style.colour(i))
         of_k = f", $k = {k[middle]:g}$" if name == "quintic" else ""
-        right.plot(label, one["relaxation_rate_mean"], style.MARKERS[i], color=style.COLOURS[i],
+        right.plot(label, one["relaxation_rate_mean"], style.marker(i), color=style.colour(i),
                    mfc="none", label=PHI[name] + of_k)
     right.axhline(0, color=style.GREY, lw=0.8, zorder=0)
     right.set(xlabel="label per neuron $y/m$", ylabel="relaxation rate per unit of $S$",
               xlim=(0, label[-1]), ylim=(-5, 10), title="points: measured, lines: theory")
     right.legend(loc="upper left", ncol=2, columnspacing=1)
     wrong, cells = mismatches(data, 0)
-    figure.suptitle("Replicas are stable where $\\varphi''' > 0$: "
-                    f"{wrong} of {cells} cells disagree", fontsize=12)
+    style.title(figure, "Replicas are stable where $\\varphi''' > 0$: "
+                    f"{wrong} of {cells} cells disagree", data)
     return figure
 
 
@@ -157,7 +148,6 @@ def late_rate(clock, fall):
 
 def draw_rates(data):
     kept = ("samples", "data_seed", "neurons")
-    data = drop_single(data, kept)
     data = data.transpose(*kept, ..., "step")
     clock = series(data, "slow_clock")
     fall = 2 * clock * series(data, "relaxation_rate")
@@ -165,15 +155,18 @@ def draw_rates(data):
     theory = data["relaxation_rate_theory"].transpose(*kept).values
     small_steps = data["small_step_rate"].transpose(*kept).values
     measured = measured.reshape(theory.shape)
-    ratio_of_inputs = data["samples"].values / float(data["dimension"])
+    samples = data["samples"].values
+    # Gaussian inputs have twice as many dimensions as samples where the sweep does not say.
+    ratio_of_inputs = samples / float(data.get("dimension", np.nan))
+    ratio_of_inputs = np.where(np.isfinite(ratio_of_inputs), ratio_of_inputs, 0.5)
     figure, axes = style.panels(1, 2, width=4.2, height=3.4)
     left, right = axes.flat
     ends = [theory.min() / 1.5, theory.max() * 1.5]
     left.plot(ends, ends, color=style.GREY, lw=1, zorder=0)
     shift = np.linspace(-0.012, 0.012, data.sizes["neurons"])
     for j, m in enumerate(data["neurons"].values):
-        look = {"color": style.COLOURS[j], "mfc": "none", "ms": 4.5, "ls": "none",
-                "marker": style.MARKERS[j]}
+        look = {"color": style.colour(j), "mfc": "none", "ms": 4.5, "ls": "none",
+                "marker": style.marker(j)}
         left.plot(theory[:, :, j].ravel(), measured[:, :, j].ravel(), label=f"$m = {m:g}$", **look)
         x = np.repeat(ratio_of_inputs, theory.shape[1]) + shift[j]
         right.plot(x, (measured / theory)[:, :, j].ravel(), **look)
@@ -191,7 +184,7 @@ def draw_rates(data):
     if off.size:
         title = (f"The rate is the least eigenvalue of 2KQ: within {100 * off.max():.1f} % in "
                  f"{off.size} cells")
-    figure.suptitle(title, fontsize=12)
+    style.title(figure, title, data)
     return figure
 
 
@@ -200,56 +193,61 @@ def draw_rates(data):
 
 def draw_rank(data):
     kept = ("activation", "neurons")
-    data = drop_single(data, kept)
     data = data.transpose(*kept, ..., "step")
-    names = data["activation"].attrs["flag_meanings"].split()
-    codes = list(np.atleast_1d(data["activation"].attrs["flag_values"]))
+    names = style.words(data, "activation")
     clock, rank = series(data, "slow_clock"), series(data, "effective_rank")
     rates = data["relaxation_rate_theory"].transpose(*kept).values
     figure, axes = style.panels(1, 2, width=4.0, height=3.3)
     left, right = axes.flat
     styles = ["-", "--", ":", "-."]
-    for i, code in enumerate(data["activation"].values):
+    for i in range(len(names)):
         for j in range(data.sizes["neurons"]):
-            look = {"color": style.COLOURS[j], "ls": styles[i]}
+            look = {"color": style.colour(j), "ls": styles[i]}
             left.plot(clock[i, j], rank[i, j], **look)
             right.plot(rates[i, j] * clock[i, j], rank[i, j] - 1, **look)
     x = np.linspace(0, 8, 50)
     right.plot(x, 3 * np.exp(-2 * x), color="black", lw=2.5, alpha=0.35)
     right.text(4.1, 3e-3, r"$\propto e^{-2 \cdot rate \cdot S}$")
     left.axhline(1, color=style.GREY, lw=0.8, zorder=0)
-    left.set(xscale="log", xlabel=SLOW_CLOCK, ylabel="effective rank", xlim=(1e-2, 10))
+    end = min(10, np.nanmax(clock))
+    left.set(xscale="log", xlabel=SLOW_CLOCK, ylabel="effective rank",
+             xlim=(1e-3 * end, end))
     right.set(yscale="log", xlabel="slowest rate $\\times\\ S$", ylabel="effective rank - 1",
               xlim=(0, 6), ylim=(1e-5, 5))
-    handles = [Line2D([], [], color=style.COLOURS[j], label=f"$m = {m:g}$")
+    handles = [Line2D([], [], color=style.colour(j), label=f"$m = {m:g}$")
                for j, m in enumerate(data["neurons"].values)]
-    handles += [Line2D([], [], color="black", ls=styles[i], label=PHI[names[codes.index(code)]])
-                for i, code in enumerate(data["activation"].values)]
-    figure.suptitle("From random parameters all neurons become one feature", fontsize=12)
+    handles += [Line2D([], [], color="black", ls=styles[i], label=PHI[name])
+                for i, name in enumerate(names)]
+    style.title(figure, f"Effective rank along the run, from {data.attrs['keys']['start']}", data)
     style.legend_below(figure, handles)
     return figure
 
 
 def choose(data, path):
-    """The map that the file holds."""
+    """The map that the file holds, and its axes."""
+    many = style.many_axes(data)
     if "finite_flow_spread_path_mean" in data:
-        return draw_flow
-    if "quintic_k" in data.dims and data.sizes["quintic_k"] > 1:
-        return draw_stability
-    if "data_seed" in data.dims and "relaxation_rate_path_mean" in data:
-        return draw_rates
+        return draw_flow, ["step_size"]
+    if {"quintic_k", "label"} <= many and "quintic" in style.words(data, "activation"):
+        return draw_stability, ["activation", "quintic_k", "label"]
+    if "data_seed" in many and "relaxation_rate_path_mean" in data:
+        return draw_rates, ["samples", "data_seed", "neurons"]
     if "effective_rank_path_mean" in data:
-        return draw_rank
+        return draw_rank, ["activation", "neurons"]
     style.fail(f"{path}: holds none of the maps; see --help for what to sweep", style.UNSUITABLE)
 
 
 def main():
     options = style.arguments(__doc__).parse_args()
-    data = style.open_result(options.result)
-    if data.attrs["model"] != "label_noise":
-        style.fail(f"{options.result}: its model is {data.attrs['model']}, not label_noise",
+    data = style.open_result(options, model="label_noise")
+    draw, used = choose(data, options.result)
+    if draw is draw_rates and "samples" not in data.dims:
+        data = data.expand_dims(samples=[2.0])  # the default
+    data = style.only(data, options, used)
+    if draw is not draw_stability and not (series(data, "slow_clock") > 0).any():
+        style.fail(f"{options.result}: without label noise the slow clock S stands still",
                    style.UNSUITABLE)
-    style.save(choose(data, options.result)(data), options)
+    style.save(draw(data), options)
 
 
 if __name__ == "__main__":

@@ -89,34 +89,30 @@ def draw(data):
     starts = style.axis_labels(data, "init")
     cells = [(d, i) for d in range(data.sizes["depth"]) for i in range(data.sizes["init"])]
     # A row for each depth, unless one depth or one start alone would make a single long row.
-    columns = len(starts) if min(data.sizes["depth"], len(starts)) > 1 else min(4, len(cells))
-    rows = -(-len(cells) // columns)
-    figure, axes = style.panels(rows, columns, width=3.1 if columns < 4 else 2.5, height=2.2,
-                                sharex=True, sharey=True)
-    for place in axes.flat[len(cells):]:
-        place.set_visible(False)
+    columns = len(starts) if min(data.sizes["depth"], len(starts)) > 1 else len(cells)
+    figure, axes = style.panels(len(cells) // columns, columns,
+                                width=3.1 if columns < 4 else 2.5, height=2.2, sharex=True,
+                                sharey=True)
     for place, (d, i) in zip(axes.flat, cells):
         label = f"$L$ = {int(data['depth'][d])}, start {starts[i]}"
         mesh = draw_panel(place, data.isel(depth=d, init=i), in_threshold_units, label)
     name_phases(axes[0, 0], data.isel(depth=0, init=0)["survival"].mean("eta").values)
     style.outer_labels(axes, r"noise $\eta$", style.target_label(in_threshold_units))
-    figure.colorbar(mesh, ax=axes, label="fraction of seeds that survive", aspect=20 * rows,
+    figure.colorbar(mesh, ax=axes, label="fraction of seeds that survive", aspect=20 * len(axes),
                     pad=0.02)
-    figure.suptitle("Which targets survive the shrinkage of stochastic SAM", fontsize=12)
+    style.title(figure, "Which targets survive the shrinkage of stochastic SAM", data)
     style.legend_below(figure, legend_handles(data))
     return figure
 
 
 def main():
-    parser = style.arguments(__doc__)
-    style.add_choices(parser, ["step_size"])
-    options = parser.parse_args()
-    data = style.open_result(options.result, needs=["survival", "threshold", "threshold_theory"])
+    options = style.arguments(__doc__).parse_args()
+    data = style.open_result(options, needs=["survival", "threshold", "threshold_theory"])
     if data.sizes["eta"] < 2 or data.sizes["target"] < 2:
         style.fail(f"{options.result}: a phase diagram needs two or more values of eta and of "
                    "target; try threshold.py or shrinkage.py", style.UNSUITABLE)
-    data = style.choose_all(data, ["step_size"], options).sortby(["eta", "target"])
-    style.save(draw(data), options)
+    data = style.only(data, options, ["depth", "init", "eta", "target"])
+    style.save(draw(data.sortby(["eta", "target"])), options)
 
 
 if __name__ == "__main__":

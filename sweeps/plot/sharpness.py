@@ -12,8 +12,6 @@ from matplotlib.lines import Line2D
 
 import style
 
-CHOICES = ["step_size", "eta", "target"]
-
 
 def least_sharpness(p, depth, eta):
     return (np.abs(p) ** (2 / depth) + eta**2) ** depth - p**2
@@ -31,19 +29,19 @@ ROWS = [("average_sharpness_path_mean", least_sharpness,
 def draw_panel(axes, data, name, least):
     depth, eta = int(data["depth"]), float(data["eta"])
     t = style.step_times(data, depth, float(data["step_size"]), eta)
-    for j in range(min(data.sizes["init"], len(style.COLOURS))):
+    for j in range(data.sizes["init"]):
         series = data.isel(init=j)
         p = series["product_path_mean"].values
         with np.errstate(divide="ignore", invalid="ignore"):  # a product may die or diverge
             ratio = series[name].values / least(p, depth, eta)
-        axes.plot(t, np.where(np.isfinite(ratio), ratio, np.nan), color=style.COLOURS[j], lw=2)
+        axes.plot(t, np.where(np.isfinite(ratio), ratio, np.nan), color=style.colour(j), lw=2)
     axes.axhline(1, color="black", ls="--", lw=1)
     axes.set_xscale("log")
     axes.set_xlim(max(t[0], t[-1] * 1e-4), t[-1])
 
 
 def draw(data):
-    labels = style.axis_labels(data, "init")[:len(style.COLOURS)]
+    labels = style.axis_labels(data, "init")
     figure, axes = style.panels(len(ROWS), data.sizes["depth"], width=3.0, height=2.2,
                                 sharex="col", sharey="row")
     for row, (name, least, label) in zip(axes, ROWS):
@@ -53,8 +51,8 @@ def draw(data):
     for d, depth in enumerate(data["depth"].values):
         axes[0, d].set_title(f"$L$ = {depth}")
         axes[-1, d].set_xlabel(r"time $t = \alpha k$")
-    figure.suptitle("Sharpness is least at balance, and training gets there", fontsize=12)
-    handles = [Line2D([], [], color=style.COLOURS[j], lw=2, label=label)
+    style.title(figure, "Sharpness is least at balance, and training gets there", data)
+    handles = [Line2D([], [], color=style.colour(j), lw=2, label=label)
                for j, label in enumerate(labels)]
     handles.append(Line2D([], [], color="black", ls="--", lw=1, label="balanced, same product"))
     style.legend_below(figure, handles)
@@ -62,11 +60,9 @@ def draw(data):
 
 
 def main():
-    parser = style.arguments(__doc__)
-    style.add_choices(parser, CHOICES)
-    options = parser.parse_args()
-    data = style.open_result(options.result, needs=[name for name, _, _ in ROWS])
-    style.save(draw(style.choose_all(data, CHOICES, options)), options)
+    options = style.arguments(__doc__).parse_args()
+    data = style.open_result(options, needs=[name for name, _, _ in ROWS])
+    style.save(draw(style.only(data, options, ["depth", "init"])), options)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 One panel for each depth L: points are lambda-hat = (p sign(w*) / |w*|)^(1/L), mean and standard
 deviation over the seeds; lines are theory: sqrt(1 - eta^2 / |w*|) at L = 2 (soft thresholding),
 a jump for L > 2. Colours are the starts, the step sizes or the noises eta, whichever are many;
-of the others the first is drawn unless an option says which.
+of the others --at chooses one.
 """
 
 import numpy as np
@@ -32,22 +32,18 @@ def draw(data, axis):
     depths, shown = data["depth"].values, style.spread(data.sizes[axis], len(style.COLOURS))
     labels = style.axis_labels(data, axis)
     sizes = np.linspace(7, 3.5, len(shown))  # later points lie on earlier ones and show both
-    columns = min(4, len(depths))
-    figure, axes = style.panels(-(-len(depths) // columns), columns, width=3.0, height=2.8,
-                                sharex=True, sharey=True)
-    for place in axes.flat[len(depths):]:
-        place.set_visible(False)
+    figure, axes = style.panels(1, len(depths), width=3.0, height=2.8, sharex=True, sharey=True)
     for d, (depth, place) in enumerate(zip(depths, axes.flat)):
         for j, i in enumerate(shown):
             draw_series(place, data["target"].values, data.isel({"depth": d, axis: i}),
-                        style.COLOURS[j], style.MARKERS[j], sizes[j])
+                        style.colour(j), style.marker(j), sizes[j])
         place.set_title(f"$L$ = {depth}")
         place.set_ylim(-0.03, 1.03)
         if style.is_log_spaced(data["target"].values):
             style.log_axis(place.xaxis, data["target"].values)
     style.outer_labels(axes, style.target_label(in_threshold_units), r"shrinkage $\hat\lambda$")
-    figure.suptitle("Shrinkage by stochastic SAM", fontsize=12)
-    handles = [Line2D([], [], color=style.COLOURS[j], marker=style.MARKERS[j], ls="",
+    style.title(figure, "Shrinkage by stochastic SAM", data)
+    handles = [Line2D([], [], color=style.colour(j), marker=style.marker(j), ls="",
                       label=labels[i]) for j, i in enumerate(shown)]
     handles.append(Line2D([], [], color="black", lw=1, label="theory"))
     style.legend_below(figure, handles)
@@ -55,12 +51,10 @@ def draw(data, axis):
 
 
 def main():
-    parser = style.arguments(__doc__)
-    style.add_choices(parser, SERIES)
-    options = parser.parse_args()
-    data = style.open_result(options.result, needs=["shrinkage_mean", "shrinkage_theory"])
-    axis = style.longest_axis(data, SERIES, options)
-    data = style.choose_all(data, [name for name in SERIES if name != axis], options)
+    options = style.arguments(__doc__).parse_args()
+    data = style.open_result(options, needs=["shrinkage_mean", "shrinkage_theory"])
+    axis = style.longest_axis(data, SERIES)
+    data = style.only(data, options, ["depth", "target", axis])
     style.save(draw(data.sortby("target"), axis), options)
 
 

@@ -11,15 +11,13 @@ from matplotlib.lines import Line2D
 
 import style
 
-ALONG = ["step_size", "eta"]
-
 
 def draw_series(axes, x, data, j, theory):
     unit = data["threshold_existence"]
     value, low, high, predicted = ((data[name] / unit).values for name in (
         "threshold", "threshold_low", "threshold_high", "threshold_theory"))
-    axes.plot(x, predicted, color=style.COLOURS[j], alpha=0.5, **theory)
-    style.points(axes, x, value, low, high, fmt="o", ms=4, color=style.COLOURS[j], elinewidth=1,
+    axes.plot(x, predicted, color=style.colour(j), alpha=0.5, **theory)
+    style.points(axes, x, value, low, high, fmt="o", ms=4, color=style.colour(j), elinewidth=1,
                  capsize=2.5)
 
 
@@ -46,8 +44,8 @@ def draw(data, starts):
     right.set_title("other starts")
     right.set_xticks(range(len(names)), names, rotation=35, ha="right")
     right.margins(x=0.12)
-    figure.suptitle("The start decides which targets survive", fontsize=12)
-    handles = [Line2D([], [], color=style.COLOURS[j], marker="o", ls="",
+    style.title(figure, "The start decides which targets survive", data)
+    handles = [Line2D([], [], color=style.colour(j), marker="o", ls="",
                       label=f"measured, $L$ = {int(depth)}")
                for j, depth in enumerate(data["depth"].values)]
     style.legend_below(figure, handles + [Line2D([], [], color=style.GREY, label="theory")])
@@ -55,15 +53,14 @@ def draw(data, starts):
 
 
 def main():
-    parser = style.arguments(__doc__)
-    style.add_choices(parser, ALONG)
-    options = parser.parse_args()
-    data = style.open_result(options.result, needs=["threshold", "threshold_theory"])
+    options = style.arguments(__doc__).parse_args()
+    data = style.open_result(options, needs=["threshold", "threshold_theory"])
     starts = style.axis_labels(data, "init")
     if sum(start.startswith("balanced") for start in starts) < 2:
         style.fail(f"{options.result}: needs two or more balanced starts in 'init'",
                    style.UNSUITABLE)
-    style.save(draw(style.choose_all(data, ALONG, options), starts), options)
+    data = style.only(data, options, ["depth", "init", "target"])
+    style.save(draw(data, starts), options)
 
 
 if __name__ == "__main__":

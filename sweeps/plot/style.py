@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import shlex
 import sys
 import tomllib
 
@@ -21,7 +22,7 @@ UNSUITABLE, UNREADABLE = 2, 3
 # Okabe and Ito's palette, told apart by colour-blind readers and, in this order, in grey print.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
-MEASURED, THEORY, GREY = "#000000", "#D55E00", "#666666"
+THEORY, GREY = "#D55E00", "#666666"
 
 plt.rcParams.update({
     "font.size": 10,
@@ -35,6 +36,15 @@ plt.rcParams.update({
     "axes.spines.right": False,
     "savefig.dpi": 150,
 })
+
+
+def colour(j):
+    return COLOURS[j % len(COLOURS)]
+
+
+def marker(j):
+    """Another one for every colour, and another pair after each round of the colours."""
+    return MARKERS[(j + j // len(COLOURS)) % len(MARKERS)]
 
 
 def fail(message, code):
@@ -51,11 +61,15 @@ def arguments(description):
     parser.add_argument("result", metavar="RESULT.h5", help="a file that 'sharpsweep run' wrote")
     parser.add_argument("-o", "--output", metavar="PICTURE.png",
                         help="the picture to write (default: the result's name, .png)")
+    parser.add_argument("--at", action="append", default=[], metavar="AXIS=VALUE",
+                        help="draw only this value of an axis, such as rho=0.1 or rule=l2; may be "
+                        "given several times")
     return parser
 
 
-def open_result(path, needs=()):
-    """The result file as a dataset, its sweep as the dictionary `ds.attrs["keys"]`."""
+def open_result(options, needs=(), model="ssam"):
+    """The result file at the values of --at, its sweep as the dictionary `ds.attrs["keys"]`."""
+    path = options.result
     if not os.path.isfile(path):
         fail(f"{path}: no such file", UNREADABLE)
     try:
@@ -65,11 +79,88 @@ def open_result(path, needs=()):
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         fail(f"{path}: not a sharpsweep result file ({reason})", UNREADABLE)
+    if data.attrs.get("model") != model:
+        fail(f"{path}: its model is {data.attrs.get('model')}, not {model}", UNSUITABLE)
     for name in needs:
         if name not in data:
-            hint = "; run the sweep with 'record = 100'" if "_path_" in name else ""
+            hint = "; run the sweep with 'record = 250'" if "_path_" in name else ""
             fail(f"{path}: has no variable '{name}'{hint}", UNSUITABLE)
+    data.attrs["at"] = []
+    for choice in options.at:
+        data = choose(data, choice)
     return data
+
+
+def axes_of(data):
+    """The axes of the sweep, without the dimensions that a network has of itself."""
+    return [axis for axis in data.dims if axis not in ("step", "coordinate", "layer", "seed")]
+
+
+def words(data, axis):
+    """The values of an axis as --at takes them: starts and codes by name, else numbers."""
+    values, attributes = np.atleast_1d(data[axis].values), data[axis].attrs
+    if "flag_meanings" not in attributes:
+        return [f"{value:g}" for value in values]
+    names = attributes["flag_meanings"].split()
+    if axis == "init":  # as the sweep file wrote them
+        names = np.atleast_1d(data.attrs["keys"]["init"])
+    codes = list(np.atleast_1d(attributes["flag_values"]))
+    return [str(names[codes.index(value)]) for value in values]
+
+
+def choose(data, choice):
+    """The dataset at AXIS=VALUE."""
+    axis, _, value = choice.partition("=")
+    if axis not in axes_of(data):
+        fail(f"--at {choice}: no such axis; the result has {', '.join(axes_of(data))}", UNSUITABLE)
+    names = words(data, axis)
+    index = names.index(value) if value in names else nearest(data[axis], value)
+    if index is None:
+        known = ", ".join(names if len(names) < 9 else [*names[:3], "...", names[-1]])
+        fail(f"--at {choice}: no such value; {axis} has {known}", UNSUITABLE)
+    data = data.isel({axis: [index]})
+    data.attrs["at"] = data.attrs["at"] + [f"{axis} = {names[index]}"]
+    return data
+
+
+def nearest(axis, value):
+    """Index of the axis's value that is this number to three digits, if there is one."""
+    try:
+        off = np.abs(axis.values - float(value))
+    except ValueError:
+        return None
+    index = int(np.argmin(off))
+    close = "flag_values" not in axis.attrs and off[index] <= 1e-3 * abs(float(value))
+    return index if close else None
+
+
+def only(data, options, drawn):
+    """The dataset with the axes to be drawn alone: of any other it may have but one value."""
+    missing = [axis for axis in drawn if axis not in data.dims]
+    if missing:
+        fail(f"{options.result}: sweep the axes {', '.join(missing)}", UNSUITABLE)
+    others = [axis for axis in axes_of(data) if axis not in drawn]
+    many = [axis for axis in others if data.sizes[axis] > 1]
+    if many:
+        choices = " ".join("--at " + shlex.quote(f"{axis}={words(data, axis)[0]}") for axis in many)
+        fail(f"{options.result}: has several values of {', '.join(many)}; choose, for instance, "
+             f"{choices}", UNSUITABLE)
+    return data.isel({axis: 0 for axis in others})
+
+
+def many_axes(data):
+    return {axis for axis in axes_of(data) if data.sizes[axis] > 1}
+
+
+def title(figure, text, data):
+    """The figure's title, with the values that --at chose."""
+    size = min(12, figure.get_figwidth() / (0.0072 * letters(text)))
+    figure.suptitle("\n".join([text, ", ".join(data.attrs["at"])]).strip(), fontsize=size)
+
+
+def letters(text):
+    """How long a text with formulas is, roughly."""
+    return len(re.sub(r"\\\w+|[${}]", "", text))
 
 
 def save(figure, options):
@@ -80,28 +171,9 @@ def save(figure, options):
         fail(f"{path}: can't be written ({error})", UNREADABLE)
 
 
-def add_choices(parser, axes):
-    """An option for each axis that the picture may have no room for."""
-    for axis in axes:
-        parser.add_argument(f"--{axis.replace('_', '-')}", type=int, metavar="INDEX",
-                            help=f"draw only this value of the axis {axis} (the first is 0)")
-
-
-def choose_all(data, axes, options):
-    """The dataset at one value of each axis: the one that was asked for, else the first."""
-    for axis in axes:
-        index, count = getattr(options, axis) or 0, data.sizes[axis]
-        if not -count <= index < count:
-            fail(f"--{axis.replace('_', '-')}: {index} is not an index of its {count} values",
-                 UNSUITABLE)
-        data = data.isel({axis: index})
-    return data
-
-
-def longest_axis(data, axes, options):
-    """The axis with the most values, of those that no option fixes (the first among equals)."""
-    free = [axis for axis in axes if getattr(options, axis, None) is None] or axes
-    return max(free, key=lambda axis: data.sizes[axis])
+def longest_axis(data, axes):
+    """The axis with the most values (the first among equals)."""
+    return max(axes, key=lambda axis: data.sizes[axis])
 
 
 def spread(count, most):
@@ -112,8 +184,7 @@ def spread(count, most):
 def axis_labels(data, axis):
     """Names of an axis's values for a legend; starts as the sweep file wrote them."""
     if axis == "init":
-        starts = data.attrs["keys"]["init"]
-        return [starts] if isinstance(starts, str) else starts
+        return words(data, axis)
     symbol = {"depth": "$L$", "eta": r"$\eta$"}.get(axis) or step_size_symbol(data)
     return [f"{symbol} = ${number(value)}$" for value in np.atleast_1d(data[axis].values)]
 
@@ -146,11 +217,25 @@ def number(value):
 
 
 def panels(rows, columns, width=3.0, height=2.6, **options):
-    """A grid of axes that share their scales, in constrained layout."""
+    """A grid of axes in constrained layout; a single row of more than four is broken into rows."""
+    count = rows * columns
+    if rows == 1 and columns > 4:
+        rows = -(-columns // 4)
+        columns = -(-columns // rows)
     figure, axes = plt.subplots(rows, columns, squeeze=False, layout="constrained",
                                 figsize=(max(width * columns, 4.5), height * rows + 0.7), **options)
     figure.get_layout_engine().set(wspace=0.04, hspace=0.04)
+    for place in axes.flat[count:]:
+        place.set_visible(False)
     return figure, axes
+
+
+def contour(axes, x, y, z, levels, **look):
+    """Contours of z, [y][x], at those levels that it crosses. Returns None where there are none."""
+    levels = [level for level in levels if (z < level).any() and (z > level).any()]
+    if levels and min(z.shape) > 1:
+        return axes.contour(x, y, z, levels=levels, **look)
+    return None
 
 
 def log_axis(axis, values):
@@ -184,7 +269,7 @@ def outer_labels(axes, x, y):
 def legend_below(figure, handles):
     """One legend for all panels in a strip of its own below them, where it hides no data."""
     width, height = figure.get_size_inches()
-    longest = max(len(re.sub(r"\\\w+|[${}]", "", handle.get_label())) for handle in handles)
+    longest = max(letters(handle.get_label()) for handle in handles)
     columns = max(1, min(len(handles), int(width / (0.55 + 0.075 * longest))))  # in inches
     rows = -(-len(handles) // columns)
     columns = -(-len(handles) // rows)

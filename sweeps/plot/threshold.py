@@ -22,7 +22,7 @@ def draw_series(axes, x, series, style_index):
     predicted = series["threshold_theory"]
     ratio, low, high = ((series[name] / predicted).values
                         for name in ("threshold", "threshold_low", "threshold_high"))
-    colour, marker = style.COLOURS[style_index], style.MARKERS[style_index]
+    colour, marker = style.colour(style_index), style.marker(style_index)
     # Seeds that diverged don't survive: where many do, it is they who set the threshold.
     lost = ~(ratio < TOP) | (series["diverged"].max("target") >= DIVERGING).values
     ratio = np.where(lost, np.nan, ratio)
@@ -37,8 +37,7 @@ def draw_series(axes, x, series, style_index):
 
 
 def draw_panel(axes, data, along, colour_axis):
-    series = [data.isel({colour_axis: i})
-              for i in range(min(data.sizes[colour_axis], len(style.COLOURS)))]
+    series = [data.isel({colour_axis: i}) for i in range(data.sizes[colour_axis])]
     any_lost = [draw_series(axes, data[along].values, one, i) for i, one in enumerate(series)]
     axes.axhline(1, color="black", ls="--", lw=1)
     if style.is_log_spaced(data[along].values):
@@ -60,9 +59,9 @@ def draw(data, along):
             place.set_title(f"$L$ = {int(part['depth'])}")
     name = r"noise $\eta$" if along == "eta" else f"step size {style.step_size_symbol(data)}"
     style.outer_labels(axes, name, "measured / predicted")
-    figure.suptitle("The measured threshold over theory's", fontsize=12)
-    labels = style.axis_labels(data, colour_axis)[:len(style.COLOURS)]
-    handles = [Line2D([], [], color=style.COLOURS[i], marker=style.MARKERS[i], lw=1, label=label)
+    style.title(figure, "The measured threshold over theory's", data)
+    labels = style.axis_labels(data, colour_axis)
+    handles = [Line2D([], [], color=style.colour(i), marker=style.marker(i), lw=1, label=label)
                for i, label in enumerate(labels)]
     handles.append(Line2D([], [], color="black", ls="--", lw=1, label="theory"))
     if any_lost:  # and room for the hollow marks, above the highest threshold
@@ -75,12 +74,10 @@ def draw(data, along):
 
 
 def main():
-    parser = style.arguments(__doc__)
-    style.add_choices(parser, ALONG)
-    options = parser.parse_args()
-    data = style.open_result(options.result, needs=["threshold", "threshold_theory"])
-    along = style.longest_axis(data, ALONG, options)
-    data = style.choose_all(data, [name for name in ALONG if name != along], options)
+    options = style.arguments(__doc__).parse_args()
+    data = style.open_result(options, needs=["threshold", "threshold_theory"])
+    along = style.longest_axis(data, ALONG)
+    data = style.only(data, options, ["depth", "init", "target", along])
     if not np.isfinite(data["threshold"]).any():
         style.fail(f"{options.result}: no survival curve crosses one half, so there is no "
                    "threshold; widen the targets", style.UNSUITABLE)
