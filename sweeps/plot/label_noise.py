@@ -36,8 +36,9 @@ def draw_flow(data):
     figure, axes = style.panels(1, 3, width=3.3, height=3.1)
     least = float(np.atleast_1d(data["least_trace"].values)[0])
     clock = series(data, "slow_clock")
-    panels = [("spread", 0, "spread of the neurons"), ("hessian_trace", least, r"$F - F_{min}$")]
-    for place, (name, floor, label) in zip(axes.flat, panels):
+    panels = [("spread", 0, 1e-6, "spread of the neurons"),
+              ("hessian_trace", least, 0.01, r"$F - F_{min}$")]  # below is what the noise leaves
+    for place, (name, floor, bottom, label) in zip(axes.flat, panels):
         for i in range(data.sizes["step_size"]):
             colour = style.colour(i)
             place.plot(clock[i], series(data, f"finite_flow_{name}")[i] - floor, color=colour)
@@ -46,8 +47,7 @@ def draw_flow(data):
         place.plot(clock[-1], series(data, f"flow_{name}")[-1] - floor, "--", color="black", lw=1.2)
         place.set(yscale="log", xlabel=SLOW_CLOCK, ylabel=label)
         place.set_xlim(0, min(2.5, np.nanmax(clock)))
-    axes[0, 0].set_ylim(bottom=1e-6)
-    axes[0, 1].set_ylim(bottom=0.01)  # below lies what the noise leaves
+        place.set_ylim(bottom, 2 * np.nanmax(series(data, name) - floor))
     draw_deviation(axes[0, 2], data, clock)
     handles = [Line2D([], [], color=style.colour(i), marker=style.marker(i), mfc="none", ms=4,
                       label=step_size_label(data, value) + r": run, flow of $F_\eta$")

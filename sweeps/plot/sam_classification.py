@@ -265,7 +265,7 @@ def draw_budget(data):
         phase = part["phase_path_mean"].values
         measured = np.where(phase == 0, 0, part["leader_path_mean"].values)
         phases.append(measured)
-        draw_phases(place, alpha, time, measured, len(names), log_y=True)
+        draw_phases(place, alpha, time, measured, len(names), style.is_log_spaced(alpha), True)
         predicted = part["crossover_leader_path_mean"].values
         here, of = draw_mismatches(place, alpha, time, measured, predicted)
         wrong, total = wrong + here, total + of

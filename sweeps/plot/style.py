@@ -93,7 +93,8 @@ def open_result(options, needs=(), model="ssam"):
 
 def axes_of(data):
     """The axes of the sweep, without the dimensions that a network has of itself."""
-    return [axis for axis in data.dims if axis not in ("step", "coordinate", "layer", "seed")]
+    own = ("step", "seed", "coordinate", "layer", "weight_number")
+    return [axis for axis in data.dims if axis not in own]
 
 
 def words(data, axis):

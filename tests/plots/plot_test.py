@@ -83,7 +83,7 @@ record  = 10
 """
 SWEEPS |= {
     "plane": PLANE,
-    "data_set": BUDGET,
+    "data_set": BUDGET + 'save = "weights"\n',
     "nine": BUDGET.replace('["+(1,2)", "-(-0.5,1)"]', '"+(1,1.2,1.5,1.8,2.2,2.6,3,3.3,3.6)"'),
     "data_set_plane": PLANE.replace('"+(1,2,3)"', '["+(1,2)", "-(-0.5,1)"]'),
     "deep": BUDGET.replace("log(0.1, 3, 7)", "lin(0.4, 1.1, 7)").replace(
