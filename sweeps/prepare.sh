@@ -1,7 +1,8 @@
 # Sourced by quickstart.sh and tests/run.sh: installs what is missing and builds.
 #
 #   need PACKAGE...        Debian packages that have to be there; installed where possible
-#   build FOLDER [CMAKE OPTION...]   configures and builds; a second call rebuilds nothing needlessly
+#   build FOLDER [CMAKE OPTION...]   configures and builds $TARGET, or all; a second call rebuilds
+#                          nothing needlessly
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD_PACKAGES=(g++ cmake ninja-build pkg-config git libhdf5-dev libcli11-dev nlohmann-json3-dev
@@ -56,7 +57,7 @@ build() {
         PATH=$PATH:/usr/local/cuda/bin
     fi
     echo "building in ${folder#"$PWD"/}"
-    if ! { cmake -S "$ROOT" -B "$folder" -G Ninja "$@" && cmake --build "$folder"; } \
+    if ! { cmake -S "$ROOT" -B "$folder" -G Ninja "$@" && cmake --build "$folder" ${TARGET:+--target "$TARGET"}; } \
         >"$log" 2>&1; then
         grep -m 20 -E 'error|Error|FAILED' "$log" >&2 || tail -n 20 "$log" >&2
         echo "the build failed; its log is $log" >&2

@@ -5,7 +5,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/prepare.sh"
 
 need "${BUILD_PACKAGES[@]}" "${PLOT_PACKAGES[@]}"
-build "$ROOT/build"
+TARGET=sharpsweep build "$ROOT/build"
 mkdir -p "$ROOT/out"
 "$ROOT/build/sharpsweep" run "$ROOT/sweeps/quickstart.toml" -o "$ROOT/out/quickstart.h5" --overwrite
 "$PYTHON" "$ROOT/sweeps/plot/phase_diagram.py" "$ROOT/out/quickstart.h5" \

@@ -23,10 +23,10 @@ public:
 
   static std::span<const Key> keys() { // axes are the output's dimensions, in this order
     static constexpr Key table[] = {
-        {"model", "NAME", "heavy_ball", "which model"},
-        {"step_size", "numbers above 0", "0.1", "eta", true},
-        {"momentum", "numbers from 0 on", "0.5", "beta", true},
-        {"curvature", "number above 0", "1", "lambda"},
+        {"model", "NAME", name, "the dynamics"},
+        {"step_size", "AXIS > 0", "0.1", "step size eta", true},
+        {"momentum", "AXIS >= 0", "0.5", "momentum beta", true},
+        {"curvature", "NUMBER > 0", "1", "second derivative lambda"},
         common_key::with_default(common_key::seeds, "1"),
         common_key::first_seed,
         common_key::base_seed,
