@@ -319,6 +319,27 @@ TEST(OrderParameters, OfReplicasAreExact) {
   EXPECT_NEAR(sweep.measured(run, "sharpness"), sweep.theory(run, "sharpness"), 1e-12);
 }
 
+TEST(Theory, WithoutNoiseNothingIsDrivenToTheReplicatedState) {
+  for (const Given& quiet : {Given{{"noise", "none"}}, Given{{"sigma", "0"}}}) {
+    for (const char* start : {"near(0.1)", "random(0.5)"}) {
+      const Sweep sweep(with(quiet, {{"start", start}, {"steps", "100"}}));
+      for (const char* name : {"loss", "hessian_trace", "effective_rank", "distance", "sharpness",
+                               "relaxation_rate"}) {
+        EXPECT_TRUE(std::isnan(sweep.theory(0, name))) << name;
+      }
+      EXPECT_EQ(sweep.theory(0, "slow_clock"), 0);
+      EXPECT_GT(sweep.theory(0, "least_trace"), 0);
+    }
+  }
+}
+
+TEST(Theory, OfLabelsZeroHasNoRank) {
+  const Sweep sweep({{"label", "0, 0.5"}, {"steps", "100"}});
+  EXPECT_TRUE(std::isnan(sweep.theory(0, "effective_rank")));
+  EXPECT_GT(sweep.theory(0, "hessian_trace"), 0);
+  EXPECT_NEAR(sweep.theory(1, "effective_rank"), 1, 1e-12);
+}
+
 // Against theory.
 
 TEST(Relaxation, HasThePredictedRate) {

@@ -73,6 +73,12 @@ TEST_F(PortableMath, LogAtTheEdges) {
                          std::nextafter(1.0, 0), std::nextafter(1.0, 2), 2.0, 0.5}) {
     EXPECT_LE(ulps(portable::log(x), std::log(static_cast<long double>(x))), 1) << x;
   }
+  EXPECT_EQ(portable::log(0.0), -kInfinity);
+  EXPECT_EQ(portable::log(-0.0), -kInfinity);
+  EXPECT_EQ(portable::log(kInfinity), kInfinity);
+  for (const double x : {-kSmallest, -1.0, -kInfinity, std::nan("")}) {
+    EXPECT_TRUE(std::isnan(portable::log(x))) << x;
+  }
 }
 
 TEST_F(PortableMath, ExpIsWithinOneUlp) { // 0.844, 0.824 among subnormal results

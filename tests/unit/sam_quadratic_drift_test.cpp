@@ -209,7 +209,7 @@ TEST(Competing, ExitHasARange) {
   EXPECT_TRUE(std::isnan(theory::competing_exit(0.3, 0.05, -0.1, -1)));
   EXPECT_TRUE(std::isnan(theory::competing_exit(0.9, 0.05, 0.5, -1)));
   EXPECT_TRUE(std::isnan(theory::competing_exit(0.3, 0.05, 0.1, 0)));
-  EXPECT_TRUE(std::isnan(theory::competing_exit(0.3, 0.05, 0, -1e9)));
+  EXPECT_EQ(theory::competing_exit(0.3, 0.05, 0, -1e9), -2);
 }
 
 } // namespace

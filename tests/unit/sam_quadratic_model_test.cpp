@@ -247,7 +247,7 @@ TEST(PlainNumbers, GiveAWrongWinner) {
   EXPECT_NEAR(network.log_v[0], std::log(theory::cycle_gradient_norm(eta, rho, 1)), 1e-12);
   EXPECT_LT(network.log_v[2], -40);
   EXPECT_NEAR(least / std::log(10.0), -1270, 0.5);
-  EXPECT_NEAR(theory::dip_minimum(eta, rho, 1, 0.004, 1, 1), least, 2);
+  EXPECT_NEAR(theory::descent(eta, rho, Vector{1, 0.6, 0.004}, Vector{1, 1, 1}).dip, least, 2);
 }
 
 template <class T>
@@ -255,7 +255,8 @@ void expect_winner_by_dip(double safe, double lost) {
   int wrong = 0, right = 0;
   for (const double a : {0.05, 0.2, 0.45, 0.8}) {
     for (const double kappa : {2.0, 5.0, 10.0, 20.0, 30.0, 50.0, 100.0}) {
-      const double rho = 1e-2, dip = theory::dip_minimum(a, rho, 1, 1 / kappa, 1, 1);
+      const double rho = 1e-2,
+                   dip = theory::descent(a, rho, Vector{1, 1 / kappa}, Vector{1, 1}).dip;
       if (dip < safe && dip > lost) continue;
       const auto steps = static_cast<int>(3000 + 60 * kappa / a);
       const auto w = run_plain<T>({1, 1 / kappa}, a, rho, steps);

@@ -102,7 +102,8 @@ void expect_winner_map(double lost, double safe) {
   const Experiment experiment(settings({{"arithmetic", "log, plain"},
                                         {"condition", "log(2, 200, 14)"},
                                         {"step_size", "0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.2"},
-                                        {"rho", "0.01, 1e-4"}}));
+                                        {"rho", "0.01, 1e-4"},
+                                        {"steps", "1000000"}})); // no cell needs more
   int wrong = 0, cells = 0, losses = 0, margin = 0;
   for (std::size_t p = 0; p < experiment.points(); ++p) {
     const double kappa = value(experiment, p, "condition"), a = value(experiment, p, "step_size");
@@ -161,6 +162,57 @@ TEST(QuadraticSweep, TheRunIsFollowed) {
   for (const Outcome& run : run_all(far)) EXPECT_FALSE(run.finished);
 }
 
+TEST(QuadraticSweep, HitsAndDipsBeyondOne) {
+  // Within two steps in both arithmetics. Where theory says never, rounding decides.
+  Worst hits("hitting_step_beyond_one", 2), dips("dip_beyond_one", 0.05);
+  int never = 0;
+  for (const char* spectrum : {"1, 0.01", "1, 0.9", "1, 0.8, 0.3", "1"}) {
+    const Experiment experiment(settings({{"spectrum", spectrum},
+                                          {"arithmetic", "log, plain"},
+                                          {"step_size", "1.1, 1.5, 1.9, 1.98"},
+                                          {"rho", "1e-4, 0.01, 0.1"},
+                                          {"steps", "1000"}}));
+    for (const Outcome& run : run_all(experiment)) {
+      never += std::isnan(run.theory[hitting_step]);
+      if (run.theory[hitting_step] <= 1000) {
+        hits.absolute(run.values[hitting_step], run.theory[hitting_step]);
+      }
+      if (run.theory[dip] == run.theory[dip]) dips.absolute(run.values[dip], run.theory[dip]);
+    }
+  }
+  EXPECT_GT(never, 24);
+  EXPECT_LT(never, 72) << "of 96, 24 of them of one eigenvalue";
+}
+
+TEST(QuadraticSweep, DipOfARunThatIsTooShortIsNotPredicted) {
+  const auto sweep = settings({{"spectrum", "1, 0.01"}, {"step_size", "0.1"}, {"rho", "1e-4"}});
+  const Experiment brief(with(sweep, {{"steps", "5000"}})), whole(with(sweep, {{"steps", "9000"}}));
+  const Outcome a = run_network<double>(brief, 0, 5000), b = run_network<double>(whole, 0, 9000);
+  EXPECT_TRUE(std::isnan(a.theory[dip]));
+  EXPECT_GT(a.theory[hitting_step], 5000);
+  EXPECT_EQ(a.theory[convergence_steps], b.theory[convergence_steps]);
+  EXPECT_NEAR(b.values[dip] / b.theory[dip], 1, 0.01);
+}
+
+TEST(QuadraticSweep, TheoryOfManyEigenvaluesIsRightOrNone) {
+  // Hits, dips but for their phase, and slopes, of up to 64 eigenvalues.
+  Worst hits("hitting_step_many", 2), dips("dip_many", 5), slopes("late_slope_many", 1e-6);
+  for (const char* spectrum : {"1, 0.9, 0.3", "1, 0.95, 0.94, 0.2", "lin(1, 0.2, 5)",
+                               "lin(1, 0.1, 20)", "lin(1, 0.05, 64)"}) {
+    const Experiment experiment(settings({{"spectrum", spectrum},
+                                          {"step_size", "0.1, 0.4, 0.9, 1.3, 1.7"},
+                                          {"rho", "1e-3, 0.01"},
+                                          {"steps", "6000"}}));
+    for (const Outcome& run : run_all(experiment)) {
+      if (run.theory[hitting_step] == run.theory[hitting_step]) {
+        hits.absolute(run.values[hitting_step], run.theory[hitting_step]);
+      }
+      if (run.theory[dip] == run.theory[dip]) dips.absolute(run.values[dip], run.theory[dip]);
+      slopes.absolute(run.values[late_slope], run.theory[late_slope]);
+    }
+  }
+}
+
 /// P-b4, P-b5. Relative errors in units of rho^2: of the drift, and of the position that it adds up
 /// to over `power` times the slow time.
 void expect_slow_flow(const Settings& sweep, double power, Worst& rate, Worst& place) {
@@ -193,6 +245,18 @@ TEST(ValleySweep, FollowsTheSlowFlow) {
     const double v_0 = value(experiment, p, "v_0"), rho = value(experiment, p, "rho");
     time.relative(v_0 * std::exp(-2 * run.theory[slow_time]), run.theory[position]);
     bounce.absolute((run.values[amplitude_] / run.theory[amplitude_] - 1) / (rho * rho), 0);
+  }
+}
+
+TEST(Theory, OfNoCycleIsNone) {
+  // eta lambda_1 >= 2 at the start, or no curvature at all.
+  for (const Settings& sweep :
+       {settings({{"landscape", "valley"}, {"v_0", "-1"}, {"step_size", "1.2"}}),
+        settings({{"landscape", "product"}, {"y", "0"}, {"imbalance_0", "0"}}),
+        settings({{"landscape", "competing"}, {"v_0", "1"}, {"step_size", "0.7"}})}) {
+    for (const double theory : run_network<double>(Experiment(sweep), 0, 0).theory) {
+      EXPECT_TRUE(std::isnan(theory));
+    }
   }
 }
 
@@ -258,6 +322,23 @@ TEST(CompetingSweep, ExitsWhereTheRuleSays) {
     flow.absolute((run.values[position] - run.theory[position]) / (0.02 * 0.02), 0);
     flow.absolute((run.values[drift] / run.theory[drift] - 1) / (0.02 * 0.02), 0);
   }
+}
+
+TEST(CompetingSweep, TheoryEndsAtTheExit) {
+  // Past the exit nothing but the exit is known, the slow time neither.
+  const auto sweep = settings({{"landscape", "competing"}, {"v_0", "0.5"}, {"step_size", "0.6"}});
+  const Outcome past = run_network<double>(Experiment(with(sweep, {{"steps", "100000"}})), 0, 0);
+  for (std::size_t i = 0; i < past.theory.size(); ++i) {
+    EXPECT_EQ(std::isnan(past.theory[i]), i != exit_) << i;
+  }
+  // Where u_2 starts too weak to come back above v = -2 there is no exit: v is predicted.
+  const Experiment none(
+      with(sweep, {{"weaker", "1e-300"}, {"rho", "0.5"}, {"step_size", "0.2"}, {"steps", "20"}}));
+  const Outcome run = run_network<double>(none, 0, 20);
+  EXPECT_TRUE(std::isnan(run.theory[exit_]) && std::isnan(run.values[exit_]));
+  EXPECT_EQ(run.theory[excited], 1);
+  EXPECT_NEAR(run.theory[position], run.values[position], 0.1);
+  EXPECT_EQ(run.theory[exit_ + 1], 0.5 - run.theory[position]);
 }
 
 /// A sweep of each kind of state.

@@ -90,10 +90,14 @@ public:
         {"spread", "1", "sum_ij (z_ij - mean_i)^2 / sum_ij z_ij^2"},
         {"log_spread", "1", "ln of the spread; NaN where neurons are equal"},
         {"effective_rank", "1", "(sum s^2)^2 / sum s^4 of the singular values of Theta P_X"},
-        {"distance", "1", "max_ij |z_ij - phi^-1(y_i/m)|, to the replicated state"},
-        {"sharpness", "1", "step size times largest eigenvalue of the Hessian (1/n) J^T J"},
+        {"distance", "1",
+         "max_ij |z_ij - phi^-1(y_i/m)|, to the replicated state; carries the noise of a step"},
+        {"sharpness", "1",
+         "step size times largest eigenvalue of the Hessian (1/n) J^T J; carries the noise of a "
+         "step"},
         {"relaxation_rate", "1",
-         "half the fall of ln sum_ij (z_ij - mean_i)^2 per unit of S since the tail began"},
+         "half the fall of ln sum_ij (z_ij - mean_i)^2 per unit of S since the tail began; NaN "
+         "where neurons were equal by then"},
         {"slow_clock", "1", "S = eta^2 sigma^2 steps / 4B, B = n or 1 samples a step"}};
     if (slow_flow_) {
       list.push_back({"flow_hessian_trace", "1", "F on the slow flow, limit of small steps"});
@@ -587,8 +591,8 @@ inline bool Model::observe(const Point& point, std::uint64_t step, const double*
   return is_finite(mean_loss) && is_finite(trace);
 }
 
-/// Order parameters: of the replicated state, where training ends if it is stable; the spread by
-/// the linear theory around it.
+/// Order parameters: of the replicated state, where training ends if it is stable and there is
+/// noise; the spread by the linear theory around it.
 inline void Model::predict(const Point& point, double* values) const {
   const Cell cell = this->cell(point);
   const Problem& problem = cell.problem;
@@ -596,7 +600,7 @@ inline void Model::predict(const Point& point, double* values) const {
   const double clock = cell.slow_clock(static_cast<double>(steps_));
   const State z = theory::replicated_state(problem);
   const std::vector<double> rates = theory::relaxation_rates(problem, eta);
-  const bool stable = rates.front() > 0;
+  const bool reached = rates.front() > 0 && clock > 0;
   const double least_trace = theory::sharpness(problem, z, 0);
   // One sample at a time: small steps, with n times the covariance.
   const double loss = eta > 0 ? theory::stationary_loss(problem, z, eta, cell.sigma)
@@ -604,15 +608,16 @@ inline void Model::predict(const Point& point, double* values) const {
   const double linear = start_ == Start::near
                             ? theory::linear_spread(problem, eta, start_scale_, clock)
                             : theory::kNone;
-  const auto if_stable = [stable](double value) { return stable ? value : theory::kNone; };
-  *values++ = if_stable(cell.noise == Noise::none ? 0 : loss);
-  *values++ = if_stable(least_trace);
+  const double rank = theory::effective_rank(problem, z);
+  const auto if_reached = [reached](double value) { return reached ? value : theory::kNone; };
+  *values++ = if_reached(loss);
+  *values++ = if_reached(least_trace);
   *values++ = linear;
   *values++ = linear > 0 ? elementary::log(linear) : theory::kNone;
-  *values++ = if_stable(theory::effective_rank(problem, z));
-  *values++ = if_stable(0);
-  *values++ = if_stable(cell.step_size * theory::largest_curvature(problem, z));
-  *values++ = rates.front();
+  *values++ = if_reached(rank > 0 ? rank : theory::kNone); // of z = 0 only a limit
+  *values++ = if_reached(0);
+  *values++ = if_reached(cell.step_size * theory::largest_curvature(problem, z));
+  *values++ = clock > 0 ? rates.front() : theory::kNone;
   *values++ = clock;
   for (int i = 0; i < (slow_flow_ ? 4 : 0); ++i) *values++ = theory::kNone;
   *values++ = cell.step_size;

@@ -133,7 +133,7 @@ SHARPSWEEP_INLINE void multiply_log(R& log_magnitude, R& sign, R m) {
 /// One step of SAM on the quadratic, as it is usually trained.
 ///
 /// A coordinate that underflows on the way is lost for good, and the run ends on the cycle of a
-/// wrong axis (theory: dip_minimum). G itself has to stay above 1e-19 (float) or 1e-154 (double),
+/// wrong axis (theory: descent). G itself has to stay above 1e-19 (float) or 1e-154 (double),
 /// where its square underflows.
 /// \param w  weights of the d coordinates, d >= 1, updated in place
 /// \param lambda  spectrum, largest first

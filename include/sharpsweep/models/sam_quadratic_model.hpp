@@ -189,9 +189,9 @@ inline void require_between(std::span<const Axis> axes, std::string_view name, d
   }
 }
 
-/// ln |x|, NaN for 0.
+/// ln |x|; NaN unless x is finite and not 0.
 inline double log_magnitude(double x) {
-  return x == 0 ? theory::kNone : portable::log(absolute(x));
+  return x != 0 && is_finite(x) ? portable::log(absolute(x)) : theory::kNone;
 }
 
 } // namespace detail
@@ -298,7 +298,9 @@ inline std::vector<OrderParameterInfo> Model::order_parameters() const {
             {"potential", "1", "potential J = sum lambda_i^2 w_i^2 / (2 beta_i) - G"},
             {"late_slope", "1/step",
              "largest slope of ln|v_j| over the last tenth of the run, of all but the winner"},
-            {"hitting_step", "step", "first step with G inside the absorbing ball"},
+            {"hitting_step", "step",
+             "first step with G inside the absorbing ball; decided by rounding where eta lambda_1 "
+             "> 1 and G nears the ball's rim from outside"},
             {"dip", "1", "least ln|v_1| along the run"}};
   }
   const bool product = landscape_ == Landscape::product;
@@ -309,7 +311,10 @@ inline std::vector<OrderParameterInfo> Model::order_parameters() const {
   std::vector<OrderParameterInfo> list = {
       {position, "1", meaning},
       {"curvature", "1", "largest Hessian eigenvalue on the valley's floor"},
-      {"amplitude", "1", "distance from the valley's floor"},
+      {"amplitude", "1",
+       std::string("distance from the valley's floor") +
+           (product ? "; the cycle's two points lie a few per cent to either side of the prediction"
+                    : "")},
       {"drift", "1/step", "change of " + drifting + " a step, over the last tenth of the run"}};
   if (competing) {
     list.push_back({"excited", "1", "direction i of the larger |u_i|"});
@@ -322,7 +327,8 @@ inline std::vector<OrderParameterInfo> Model::predictions() const {
   if (landscape_ == Landscape::quadratic) {
     return {{"local_rate", "1", "factor a step by which a network nears the 2-cycle along w_1"},
             {"superstable_ratio", "1", "lambda_j / lambda_1 at which coordinate j decays at once"},
-            {"convergence_steps", "step", "estimated steps until 1e-6 of the 2-cycle along w_1"}};
+            {"convergence_steps", "step",
+             "estimated steps from start = ones until 1e-6 of the 2-cycle along w_1"}};
   }
   return {{"slow_time", "1",
            "time of gradient flow on the curvature: 2 eta rho^2 / (2 - eta lambda)^2 summed"}};
@@ -507,7 +513,17 @@ inline void Model::predict(const Point& at, double* values) const {
   const double steps = static_cast<double>(steps_);
   const double interval = static_cast<double>(late_interval(steps_));
   const bool competing = landscape_ == Landscape::competing;
-  const double position = slow_position(at, steps);
+  double position = slow_position(at, steps), exit = theory::kNone;
+  if (competing) {
+    const Floor from = floor(at);
+    exit = theory::competing_exit(
+        eta, rho, from.y,
+        portable::log(value_or(at, "weaker", 0.01) * absolute(from.distance) /
+                      theory::cycle_amplitude(eta, rho, from.curvature)));
+    // The slow flow tells nothing beyond the exit: SAM leaves u_1 there.
+    if (!(position > exit)) position = theory::kNone;
+  }
+  const bool before_exit = position > exit;
   const double before = slow_position(at, steps - interval);
   const double change = competing ? position - before
                                   : detail::log_magnitude(position) - detail::log_magnitude(before);
@@ -516,15 +532,8 @@ inline void Model::predict(const Point& at, double* values) const {
   *values++ = theory::cycle_amplitude(eta, rho, curvature_at(at, position));
   *values++ = interval > 0 ? change / interval : theory::kNone;
   if (competing) {
-    const Floor from = floor(at);
-    const double exit = theory::competing_exit(
-        eta, rho, from.y,
-        portable::log(value_or(at, "weaker", 0.01) * absolute(from.distance) /
-                      theory::cycle_amplitude(eta, rho, from.curvature)));
-    // The slow flow tells nothing beyond the exit, and SAM leaves u_1 there.
-    if (!(position > exit)) std::fill(values - 4, values, theory::kNone);
-    *values++ = position > exit ? 1 : theory::kNone;
-    *values++ = position > exit ? theory::kNone : exit;
+    *values++ = before_exit ? 1 : theory::kNone;
+    *values++ = !before_exit && exit > -2 ? exit : theory::kNone;
   }
   *values = slow_time(at, position);
 }
@@ -590,12 +599,16 @@ inline void Model::predict_quadratic(const Point& at, double* values) const {
   more[0] = theory::local_rate(eta, lambda);
   more[1] = theory::superstable_ratio(a);
   if (gaussian_) return; // what follows depends on the start
-  const double slowest = lambda.back(), norm = slowest * scale_;
-  values[hitting_step] = theory::descent_steps(eta, rho, lambda[0], slowest, norm);
-  if (d == 1) return;
-  values[dip] = theory::dip_minimum(eta, rho, lambda[0], slowest, scale_, scale_);
+  if (d == 1) {
+    values[hitting_step] = theory::axis_hit(eta, rho, lambda[0], lambda[0] * scale_);
+    return;
+  }
+  const std::vector<double> ones(d, scale_);
+  const theory::Descent in = theory::descent(eta, rho, lambda, ones);
+  values[hitting_step] = in.hit;
+  if (in.turn <= static_cast<double>(steps_)) values[dip] = in.dip;
   constexpr double tolerance = 1e-6;
-  more[2] = theory::convergence_steps(eta, rho, lambda, norm, values[dip], tolerance);
+  more[2] = theory::convergence_steps(eta, rho, lambda, scale_, in, tolerance);
 }
 
 } // namespace sharpsweep::sam_quadratic

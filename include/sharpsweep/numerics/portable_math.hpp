@@ -10,8 +10,11 @@
 
 namespace sharpsweep::portable {
 
-/// ln x for finite x > 0 (subnormal x included); at most 1 ulp from the exact value.
+/// ln x, subnormal x included; at most 1 ulp from the exact value. -infinity for 0, infinity for
+/// infinity, NaN for NaN and below 0.
 SHARPSWEEP_INLINE double log(double x) {
+  if (!(x > 0)) return as_double(x == 0 ? 0xfff0000000000000u : 0x7ff8000000000000u);
+  if (!is_finite(x)) return x;
   // x = m 2^e with m in [sqrt(1/2), sqrt 2); ln m = 2 atanh(s), s = (m - 1) / (m + 1).
   double shift = 0;
   if (x < 0x1p-1022) {

@@ -12,6 +12,7 @@
 /// units of v and w, times in steps. NaN where there is no prediction.
 #pragma once
 
+#include <algorithm>
 #include <limits>
 #include <span>
 
@@ -269,32 +270,71 @@ inline double dip_small_step(double a, double kappa, double log_ratio) {
           detail::dilogarithm(z * portable::exp(-log_ratio)));
 }
 
-/// The least ln|v_1| of a network of the two coordinates 1 and d from the weights w_1, w_d, both
-/// nonzero: the recursion itself until v_1 is e^-3 of v_d, then the quadrature. A float run loses
-/// e_1 below about -87, a double run below -708. Range and accuracy as for dip(). [D]
-inline double dip_minimum(double step_size, double rho, double lambda_1, double lambda_d,
-                          double w_1, double w_d) {
-  const double beta = cycle_gradient_norm(step_size, rho, lambda_1);
-  if (!(lambda_d < lambda_1 * superstable_ratio(step_size * lambda_1)) || !(beta > 0)) return kNone;
-  const Coefficients first = coefficients(step_size, rho, lambda_1);
-  const Coefficients last = coefficients(step_size, rho, lambda_d);
-  const double decay[2] = {first.decay, last.decay};
-  const double pull[2] = {first.pull, last.pull};
-  double log_v[2] = {log_gradient(w_1, lambda_1), log_gradient(w_d, lambda_d)};
-  double sign[2] = {1, 1};
+/// How a network comes in.
+struct Descent {
+  double hit;  ///< first step with G below the absorbing radius; NaN: never, but for rounding
+  double turn; ///< first step with G below beta_1, where v_1 turns, or with v_1 on its cycle
+  double dip;  ///< least ln|v_1| until then: a float run loses e_1 below -87, a double one -708
+  bool leads;  ///< |v_1| is the largest at the turn
+};
+
+/// The descent from nonzero weights w, 0 < a < 2 and d > 1: the recursion itself until G is |v_d|,
+/// then quadratures, of d ln G / -ln m_d(G) for the steps, within two steps. The dip has the range
+/// and the accuracy of dip(). All NaN where the recursion takes too long. [D]
+inline Descent descent(double step_size, double rho, std::span<const double> lambda,
+                       std::span<const double> w) {
+  const Descent none = {kNone, kNone, kNone, false};
+  const int d = static_cast<int>(lambda.size());
+  const double beta = cycle_gradient_norm(step_size, rho, lambda[0]);
+  if (!(beta > 0)) return none;
   const double log_beta = portable::log(beta);
-  double least = log_v[0];
-  constexpr int kMaxSteps = 1 << 20; // a = 1e-4 needs a tenth of it
-  for (int k = 0; k < kMaxSteps && log_v[0] > log_v[1] - 3; ++k) {
-    if (log_norm(log_v, 2) < log_beta) return least;
-    const double before = log_v[0];
-    log_step(log_v, sign, decay, pull, 2);
-    least = minimum(log_v[0], least);
-    if (absolute(log_v[0] - before) < 1e-12) return least; // on its cycle, without a dip
+  const double log_radius = portable::log(absorbing_radius(step_size, rho, lambda[0]));
+  double decay[kMaxCoordinates], pull[kMaxCoordinates], log_v[kMaxCoordinates] = {};
+  double sign[kMaxCoordinates] = {}; // of no interest
+  for (std::size_t i = 0; i < lambda.size(); ++i) {
+    const Coefficients c = coefficients(step_size, rho, lambda[i]);
+    decay[i] = c.decay;
+    pull[i] = c.pull;
+    log_v[i] = log_gradient(w[i], lambda[i]);
   }
-  // From here on G is |v_d|.
-  const double fall = dip(step_size, rho, lambda_1, lambda_d, portable::exp(log_v[1]));
-  return minimum(log_v[0] + fall, least);
+  const bool slow = lambda.back() < lambda[0] * superstable_ratio(step_size * lambda[0]);
+  double hit = kNone, least = log_v[0];
+  const auto turned = [&](int k) {
+    return Descent{hit, static_cast<double>(k), slow ? least : kNone,
+                   std::max_element(log_v, log_v + d) == log_v};
+  };
+  const int most = (1 << 21) / d; // a = 1e-4 needs a tenth of it if d = 2
+  int k = 0;
+  double log_g = log_norm(log_v, d);
+  for (; log_g > log_v[d - 1] + 1e-3; ++k) {
+    if (k == most) return none;
+    if (!(hit >= 0) && log_g < log_radius) hit = k;
+    if (log_g < log_beta) return turned(k);
+    const double before = log_v[0];
+    log_step(log_v, sign, decay, pull, d);
+    log_g = log_norm(log_v, d);
+    least = minimum(log_v[0], least);
+    if (absolute(log_v[0] - before) < 1e-12) return turned(k + 1); // on its cycle
+  }
+  const auto steps_to = [&](double to) {
+    const auto steps_per_log = [&](double l) {
+      return -1 / log_multiplier_at(step_size, rho, lambda.back(), portable::exp(l));
+    };
+    return log_g > to ? k + integrate(steps_per_log, to, log_g, 16) : k;
+  };
+  const double fall = dip(step_size, rho, lambda[0], lambda.back(), portable::exp(log_g));
+  return {hit >= 0 ? hit : steps_to(log_radius), steps_to(log_beta),
+          slow ? minimum(log_v[0] + fall, least) : kNone, false};
+}
+
+/// First step with G below the absorbing radius on the axis of v_1, from G = `norm`, within one
+/// step; NaN from a = 1 on, where G nears its radius and, but for rounding, never passes it.
+/// [D: |v|' = |(1 - a) |v| - b|]
+inline double axis_hit(double step_size, double rho, double lambda_1, double norm) {
+  const double a = step_size * lambda_1, b = ball_radius(step_size, rho, lambda_1);
+  if (norm < absorbing_radius(step_size, rho, lambda_1)) return 0;
+  if (!(a < 1)) return kNone;
+  return portable::log((a * norm + b) / ((1 + a) * b)) / -detail::log1p(-a);
 }
 
 /// Steps from G = `norm` down to the absorbing radius, at most: ln(norm / radius) /
@@ -303,22 +343,6 @@ inline double descent_bound(double step_size, double rho, double lambda_1, doubl
                             double norm) {
   const double radius = absorbing_radius(step_size, rho, lambda_1);
   return norm > radius ? portable::log(norm / radius) / -detail::log1p(-step_size * lambda_d) : 0;
-}
-
-/// The same steps by quadrature, of d ln G / -ln m_d(G): the bound leaves out that d is pulled in
-/// faster near the ball. Beyond a = 1 coordinate 1 may be the last to come in, with factor a - 1.
-/// [D]
-inline double descent_steps(double step_size, double rho, double lambda_1, double lambda_d,
-                            double norm) {
-  const double radius = absorbing_radius(step_size, rho, lambda_1);
-  if (!(norm > radius)) return 0;
-  const double slow = integrate(
-      [=](double log_norm) {
-        return -1 / log_multiplier_at(step_size, rho, lambda_d, portable::exp(log_norm));
-      },
-      portable::log(radius), portable::log(norm), 16);
-  const double a = step_size * lambda_1;
-  return a > 1 ? maximum(slow, portable::log(norm / radius) / -detail::log1p(a - 2)) : slow;
 }
 
 /// How v_1 comes back from its dip.
@@ -361,29 +385,41 @@ inline Regrowth regrowth(double step_size, double rho, double lambda_1, double l
   return {integrate(steps_per_log, caught, start, 16), caught};
 }
 
-/// Steps until a network whose slowest coordinate d leads from G = `norm` on has |v_1| and every
-/// other |v_j| within `tolerance` beta_1 of the cycle along e_1: descent, regrowth of v_1 from
-/// `log_dip`, and decay at the local rates. There the radial distance and the v_j between count
-/// from beta_1, v_d from the G at which v_1 caught up. A coordinate between whose dip is shallower
-/// than v_1's leads for a while before v_1 does: that time is not counted. [D, an estimate to some
-/// per cent]
+/// Steps until a network of d > 1 equal weights has |v_1| and every other |v_j| within `tolerance`
+/// beta_1 of the cycle along e_1: descent, regrowth of v_1 from its dip, and decay at the local
+/// rates. There the radial distance and the v_j between count from beta_1, v_d from the G at which
+/// v_1 caught up. Where a > 1 and v_1 leads all the way, it comes down with factor a - 1 and each
+/// v_j with |1 - eta lambda_j|, to 2 beta_1. NaN where v_1 does not lead and a coordinate between
+/// is the slowest: it may lead before v_1 does. [D, an estimate: to some per cent, a third at
+/// worst]
 inline double convergence_steps(double step_size, double rho, std::span<const double> lambda,
-                                double norm, double log_dip, double tolerance) {
-  const double first = lambda.front(), last = lambda.back();
-  const Regrowth back = regrowth(step_size, rho, first, last, norm, log_dip);
+                                double weight, const Descent& in, double tolerance) {
+  const double first = lambda.front();
   const double log_beta = portable::log(cycle_gradient_norm(step_size, rho, first));
-  const double log_tolerance = portable::log(tolerance);
+  const auto log_of = [](double x) { return portable::log(maximum(absolute(x), 1e-300)); };
   const auto decay_steps = [=](double log_distance, double factor) {
-    const double magnitude = absolute(factor);
-    return magnitude > 0 && log_distance > 0 ? log_distance / -portable::log(magnitude) : 0.0;
+    return maximum(log_distance - portable::log(tolerance), 0) / -log_of(factor);
   };
-  double settling = decay_steps(-log_tolerance, radial_multiplier(step_size, first));
-  for (std::size_t j = 1; j < lambda.size(); ++j) {
-    const double ahead = j + 1 == lambda.size() ? back.log_norm - log_beta : 0;
-    settling = maximum(settling,
-                       decay_steps(ahead - log_tolerance, multiplier(step_size, lambda[j], first)));
+  const auto log_start = [=](double own) { return portable::log(own * weight) - log_beta; };
+  const bool leads = in.leads && step_size * first > 1;
+  const double radial = radial_multiplier(step_size, first);
+  const Regrowth back =
+      regrowth(step_size, rho, first, lambda.back(), lambda.back() * weight, in.dip);
+  double arrival = in.hit + back.steps, settling = decay_steps(0, radial);
+  if (leads) {
+    arrival = maximum(log_start(first), 0) / -log_of(radial);
+    settling = decay_steps(minimum(log_of(portable::exp(log_start(first)) - 1), 0), radial);
   }
-  return descent_steps(step_size, rho, first, last, norm) + back.steps + settling;
+  for (std::size_t j = lambda.size() - 1; j > 0; --j) {
+    const bool last = j + 1 == lambda.size();
+    const double ahead = leads  ? log_start(lambda[j]) + arrival * log_of(1 - step_size * lambda[j])
+                         : last ? back.log_norm - log_beta
+                                : 0;
+    const double own = decay_steps(ahead, multiplier(step_size, lambda[j], first));
+    if (!leads && !last && own > settling) return kNone;
+    settling = maximum(settling, own);
+  }
+  return arrival + settling;
 }
 
 /// The change of a parameter v each step while the network bounces in direction 1:
@@ -493,7 +529,7 @@ inline double competing_position(double step_size, double rho, double v_0, doubl
 ///
 ///     log_ratio + integral from v_x to v_0 of ln|m_{2|1}(v)| / speed(v) dv = 0.
 ///
-/// [D] NaN if there is no exit above -2, or eta (2 + v_0) >= 2.
+/// [D] -2 if there is none above it; NaN for v_0 < 0, eta (2 + v_0) >= 2 or log_ratio >= 0.
 /// \param log_ratio  ln(|u_2| / c) < 0 at v_0, c the amplitude in u_1. With a noise floor under u_2
 ///                   that was reached, v_0 = 0 and log_ratio = ln(floor / c)
 inline double competing_exit(double step_size, double rho, double v_0, double log_ratio) {
@@ -516,7 +552,7 @@ inline double competing_exit(double step_size, double rho, double v_0, double lo
   }
   const auto regrown = [&](double v) { return integrate(rate, v, 0, kPanels) > depth; };
   constexpr double kLowest = -1.999;
-  if (!regrown(kLowest)) return kNone;
+  if (!regrown(kLowest)) return -2;
   return ssam::theory::bisect(kLowest, -1e-300, [&](double v) { return !regrown(v); });
 }
 
