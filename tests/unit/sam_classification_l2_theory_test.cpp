@@ -505,6 +505,10 @@ TEST(L2, SwitchClocks) {
   }
   EXPECT_EQ(theory::l2_switch_clock(mu, Numbers(3, 2), 1, 0, 2), 0);
   EXPECT_EQ(theory::l2_switch_clock(mu, Numbers(3, 0.2), 1, 0, 2), theory::kInfinity);
+  const Numbers equal{1, 1}, apart{0.7, 0.8};
+  EXPECT_EQ(theory::l2_switch_clock(equal, apart, 1, 0, 1), 0);
+  EXPECT_EQ(theory::l2_switch_clock(equal, apart, 1, 1, 0), theory::kInfinity);
+  EXPECT_EQ(theory::l2_switch_clock(equal, equal, 1, 0, 1), theory::kInfinity);
 }
 
 /// The uniform start from which on runs of mu = (1, 2), rho = 1 have the major leading at time t.

@@ -355,6 +355,14 @@ TEST(OrderParameters, FateByTheSureInequalities) {
   EXPECT_EQ(fate_of(Rule::l2, 2, 0.37, 0), Fate::undecided);
   EXPECT_EQ(fate_of(Rule::l2, 2, 0.72, 0), Fate::escaped);
   EXPECT_EQ(fate_of(Rule::l2, 3, 5, 5), Fate::undecided);
+  // A product of the sign against mu_j dies, whatever its size and beside whomever.
+  const auto fate_against = [](Rule rule, double a, double b) {
+    return static_cast<Fate>(observe(rule, 2, {-a, b, a, b}, {1, 2}, 2).out[fate]);
+  };
+  EXPECT_EQ(fate_against(Rule::linf, 2, 0.4), Fate::collapsed);
+  EXPECT_EQ(fate_against(Rule::linf, 2, 0.6), Fate::escaped);
+  EXPECT_EQ(fate_against(Rule::l2, 2, 0.1), Fate::undecided);
+  EXPECT_EQ(fate_against(Rule::l2, 2, 0.4), Fate::escaped);
 }
 
 TEST(OrderParameters, ChatterAndDeadNetworks) {

@@ -473,6 +473,9 @@ TEST(Linf, TieLineIsBracketed) {
     }
   }
   EXPECT_TRUE(std::isnan(theory::linf_tie(2, 1, 1.5, 2, 1)));
+  // On the line itself the larger start leads all along.
+  EXPECT_EQ(theory::linf_winner(2, Numbers{1, 1}, Numbers{1.2, 1.5}, 1), 1);
+  EXPECT_EQ(theory::linf_winner(3, Numbers{2, 1}, Numbers{1.25, 1.5}, 1), 1);
   counted("linf tie lines L=3..5, bracketed to 0.5 % of alpha - rho", checks, mismatches, 0);
 }
 

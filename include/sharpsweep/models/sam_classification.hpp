@@ -48,7 +48,7 @@ enum class Clock { logistic, rescaled };
 
 /// The l_2 norm of all weights that no step may reach: a run ends there (Track::running), since
 /// beyond depth 2 the rescaled flow blows up at a finite tau. By then shares and leaders have
-/// settled. Powers of the limit stay in the range of floats.
+/// settled but for near ties. Powers of the limit stay in the range of floats.
 SHARPSWEEP_INLINE double default_weight_limit(int depth) {
   return depth <= 2 ? 1e12 : depth <= 8 ? 1e4 : 1e2;
 }
@@ -256,8 +256,10 @@ struct GradientSquare {
     sum = add(sum, squares);
     if constexpr (kScaled) small = add(small, smalls);
   }
-  /// 1 / N. A gradient below the least number has no direction: its steps do not matter, only that
-  /// nothing is divided by zero.
+  /// 1 / N, but 1 / N_0 where N < N_0, so that nothing is divided by zero. There an ascent is only
+  /// rho N / N_0 long, though the recursion's is rho long however small N is. N_0 is 2^-500 in
+  /// double, 2^-120 in float but 2^-60 at depth 2. Weights are then below about N_0^(1/(L-1)): at
+  /// L = 16 1e-10 in double and 4e-3 in float.
   SHARPSWEEP_INLINE R inverse_norm() const {
     constexpr Scalar least = sizeof(Scalar) == 4 ? Scalar(0x1p-120) : Scalar(0x1p-1000);
     const R plain = div(R(1), square_root(maximum(sum, R(least))));
@@ -397,11 +399,13 @@ enum OrderParameter : int {
   kOrderParameters
 };
 
-/// Whether some coordinate can still grow. Exact for a balanced start and one example: under rule
-/// linf no weight below rho ever leaves; under rule l2 and L = 2 all weights shrink for good once
-/// N < rho min |mu_j|, and all grow for good once N > rho max |mu_j|. Else this is only what the
-/// same inequalities say of the mean signed example sum_i q_i y_i x_i / sum_i q_i. Rule l2 beyond
-/// depth 2 is always undecided.
+/// Whether some coordinate can still grow. Exact for a balanced start and one example: a coordinate
+/// of beta_j mu_j <= 0 only dies; under rule linf no weight below rho ever leaves; under rule l2
+/// and L = 2 all weights shrink for good once N < rho min |mu_j|, and all of beta_j mu_j > 0 grow
+/// for good once their part of N is above rho max |mu_j|. Else this is only what the same
+/// inequalities say of the mean signed example sum_i q_i y_i x_i / sum_i q_i, whatever the signs if
+/// there are several examples. Rule l2 beyond depth 2 is always undecided; rule gd, and one layer,
+/// always count as escaped.
 enum class Fate { collapsed, undecided, escaped };
 
 /// A network at the end of its training.
@@ -456,15 +460,17 @@ inline bool order_parameters(const FinalState<T>& state, double* share, double* 
   };
   double* const beta = s.product;
   double* const largest = s.next; // max over layers of |w_lj|
+  double* const sign = s.descent; // of beta_j, which may underflow
   double total = 0;
   out[leader] = 0;
   for (std::size_t j = 0; j < d; ++j) {
-    beta[j] = 1;
+    beta[j] = sign[j] = 1;
     log_product[j] = largest[j] = 0;
     for (int l = 0; l < depth; ++l) {
       const double w = weight(l, j), size = absolute(w);
       if (!is_finite(w)) return false;
       beta[j] = mul(beta[j], w);
+      if (w < 0) sign[j] = -sign[j];
       log_product[j] = add(log_product[j], size > 0 ? portable::log(size) : -infinity);
       if (size > largest[j]) largest[j] = size;
     }
@@ -488,7 +494,8 @@ inline bool order_parameters(const FinalState<T>& state, double* share, double* 
     if (s.residual[i] < out[margin]) out[margin] = s.residual[i];
   }
   loss_slope(problem, s, s.ascent);
-  double square = 0, steepest = 0, flattest = infinity;
+  const auto may_grow = [&](std::size_t j) { return n > 1 || sign[j] * s.ascent[j] > 0; };
+  double square = 0, growing = 0, steepest = 0, flattest = infinity;
   out[chatter] = 0;
   for (std::size_t j = 0; j < d; ++j) {
     const double slope = absolute(s.ascent[j]);
@@ -496,6 +503,7 @@ inline bool order_parameters(const FinalState<T>& state, double* share, double* 
       double g = slope;
       for (int k = 0; k < depth; ++k) g = k == l ? g : mul(g, weight(k, j));
       square = fmadd(g, g, square);
+      if (may_grow(j)) growing = fmadd(g, g, growing);
     }
     steepest = slope > steepest ? slope : steepest;
     flattest = slope < flattest ? slope : flattest;
@@ -510,10 +518,12 @@ inline bool order_parameters(const FinalState<T>& state, double* share, double* 
   if (state.rule == Rule::linf && depth > 1) {
     const double log_radius =
         state.rho > 0 ? mul(static_cast<double>(depth), portable::log(state.rho)) : -infinity;
-    end = log_product[static_cast<std::size_t>(out[leader])] > log_radius ? Fate::escaped
-                                                                          : Fate::collapsed;
+    end = Fate::collapsed;
+    for (std::size_t j = 0; j < d; ++j) {
+      if (may_grow(j) && log_product[j] > log_radius) end = Fate::escaped;
+    }
   } else if (state.rule == Rule::l2 && depth > 1) {
-    const bool grows = out[gradient_norm] > mul(state.rho, steepest);
+    const bool grows = square_root(growing) > mul(state.rho, steepest);
     const bool shrinks = out[gradient_norm] < mul(state.rho, flattest);
     end = depth > 2 ? Fate::undecided
           : grows   ? Fate::escaped

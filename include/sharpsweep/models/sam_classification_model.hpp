@@ -241,6 +241,9 @@ private:
     const double own = j < kOwnScales ? at[own_scale(j)] : theory::kNone;
     return own == own ? own : at["alpha"];
   }
+  double weight_limit(int depth) const {
+    return weight_limit_ > 0 ? weight_limit_ : default_weight_limit(depth);
+  }
   Numbers signed_examples(const Point& at) const {
     Numbers examples = examples_.signed_examples;
     if (at.has("kappa")) examples[1] = at["kappa"] * examples[0];
@@ -265,6 +268,15 @@ private:
     /// Layer 1 and layer L.
     Numbers first() const { return scaled(factors.first); }
     Numbers last() const { return scaled(factors.last); }
+    /// ln beta_j of rule l2 at L = 2.
+    Numbers l2_log_products(double tau, double phi) const {
+      Numbers products;
+      for (std::size_t j = 0; j < mu.size(); ++j) {
+        products.push_back(theory::l2_log_product(mu[j], factors.first * alpha[j],
+                                                  factors.last * alpha[j], rho, tau, phi));
+      }
+      return products;
+    }
 
   private:
     Numbers scaled(double factor) const {
@@ -281,8 +293,9 @@ private:
   void predict_l2(const Positive& p, double* values) const;
   void predict_switches(const Positive& p, const std::vector<std::size_t>& by_mu,
                         double* switch_clock) const;
-  /// What follows from the log products; they go where the run reaches the weight limit before.
-  void predict_shares(const Positive& p, double* values) const;
+  /// What follows from the log products, NaN where unknown. Of a run that stops at the weight limit
+  /// only the leader is kept, which they give for where it stops.
+  void predict_shares(const Positive& p, bool stops, double* values) const;
   /// alpha_c / rho of equal alpha_j.
   double l2_threshold(const Numbers& mu) const;
 
@@ -413,7 +426,7 @@ inline bool Model::start(const Point& at, NoiseKey, double* constants, double* s
   const std::size_t d = examples_.coordinates;
   constants[0] = at["step_size"];
   constants[1] = at["rho"];
-  constants[2] = weight_limit_ > 0 ? weight_limit_ : default_weight_limit(layers);
+  constants[2] = weight_limit(layers);
   const Numbers examples = signed_examples(at);
   std::copy(examples.begin(), examples.end(), constants + kExamples);
   for (int l = 0; l < layers; ++l) {
@@ -504,8 +517,8 @@ inline bool Model::observe(const Point& at, std::uint64_t /*step*/, const double
   values[kCosineL2] = out[cosine_l2];
   const auto p = positive(at);
   if (p && p->rule == Rule::l2 && p->depth == 2 && values[kPhase] != 0) {
-    const auto lead = theory::l2_leader(p->mu, p->alpha, p->rho, out[clock_tau], out[clock_phi]);
-    values[kCrossoverLeader] = lead.coordinate + 1;
+    const Numbers score = p->l2_log_products(out[clock_tau], out[clock_phi]);
+    values[kCrossoverLeader] = theory::leader_of(score).coordinate + 1;
   }
   return true;
 }
@@ -531,22 +544,28 @@ inline void Model::predict_one_layer(const Point& at, const Positive& p, double*
   const double shift = theory::margin_shift(p.rule, x, p.rho);
   const double last = p.rescaled ? z - shift + square * p.clock
                                  : theory::shifted_margin(z - shift, square, p.clock);
+  const double tau = (last + shift - z) / square, limit = weight_limit(1);
+  double weight_square = 0;
+  for (std::size_t j = 0; j < x.size(); ++j) {
+    const double w = scale(at, j) + tau * x[j];
+    weight_square += w * w;
+  }
+  if (weight_square >= limit * limit) return;
   values[kMargin] = last + shift;
-  values[kTau] = (last + shift - z) / square;
+  values[kTau] = tau;
 }
 
-inline void Model::predict_shares(const Positive& p, double* values) const {
+inline void Model::predict_shares(const Positive& p, bool stops, double* values) const {
   double* const log_product = values + log_product_at();
   const std::size_t d = p.mu.size();
-  const double limit = weight_limit_ > 0 ? weight_limit_ : default_weight_limit(p.depth);
-  const double log_limit = p.depth * portable::log(limit);
   std::size_t first = 0;
-  bool all = true, stops = false;
+  bool all = true;
   for (std::size_t j = 0; j < d; ++j) {
-    stops = stops || log_product[j] > log_limit;
+    const double most = log_product[first];
     all = all && is_finite(log_product[j]);
-    if (log_product[j] > log_product[first]) first = j;
+    if (log_product[j] > most || most != most) first = j;
   }
+  values[kLeader] = values[kPhase] = static_cast<double>(first) + 1;
   if (stops) {
     std::fill_n(log_product, d, theory::kNone);
     values[kTau] = values[kPhi] = values[kCrossover] = values[kGradientNorm] = theory::kNone;
@@ -586,45 +605,61 @@ inline void Model::predict_linf(const Positive& p, double* values) const {
     if (hit < theory::kInfinity) of_coordinate[kHittingClock * d + j] = hit;
     of_coordinate[kTie * d + j] = theory::linf_tie(p.depth, p.mu[0], p.alpha[0], p.mu[j], p.rho);
   }
-  if (p.rescaled) {
-    values[kTau] = std::min(p.clock, end);
-  } else if (p.balanced()) {
-    values[kTau] = theory::linf_clock(p.depth, p.mu, p.alpha, p.rho, p.clock);
-  } else {
-    return;
+  if (!p.rescaled && !p.balanced()) return;
+  // Steps so wide throw a weight below rho out beyond it, or make u - v change its sign: such runs
+  // are not those of the flow.
+  for (std::size_t j = 0; j < d; ++j) {
+    const double growth = p.step_size * p.mu[j];
+    if (mean[j] < p.rho && growth * portable::power(p.rho, p.depth - 2) > 1) return;
+    if (!p.balanced() && growth >= 1) return;
   }
+  double tau = p.rescaled ? std::min(p.clock, end)
+                          : theory::linf_clock(p.depth, p.mu, p.alpha, p.rho, p.clock);
+
+  const double limit = weight_limit(p.depth);
+  // u + v and u - v of a coordinate: 2 w and 0 when balanced.
+  const auto layers_at = [&](std::size_t j, double clock) -> std::array<double, 2> {
+    if (p.depth > 2 || !p.rescaled) {
+      const double what = theory::linf_perturbed_weight(p.depth, p.mu[j], p.alpha[j], p.rho, clock);
+      return {2 * std::min(p.rho + what, limit), 0};
+    }
+    // Exact in discrete time. e^700 is far above any limit, and 0 times it is still 0.
+    const double k = clock / p.step_size, growth = p.step_size * p.mu[j];
+    const double grown = portable::exp(std::min(k * elementary::log1p(growth), 700.0));
+    const double sum = theory::linf_weight(2 * mean[j], 2 * p.rho, grown);
+    if (p.balanced()) return {sum, 0};
+    const double difference = p.alpha[j] * (p.factors.first - p.factors.last);
+    return {sum, difference * portable::exp(k * elementary::log1p(-growth))};
+  };
+  const auto stopped_by = [&](double clock) {
+    double square = 0;
+    for (std::size_t j = 0; j < d; ++j) {
+      const auto [sum, difference] = layers_at(j, clock);
+      if (!(sum > absolute(difference))) continue; // chatters
+      square += 0.25 * p.depth * sum * sum + 0.5 * difference * difference;
+    }
+    return square >= limit * limit;
+  };
+  const bool stops = stopped_by(tau);
+  values[kTau] = stops ? theory::kNone : tau;
   if (winner == theory::kNobody) {
     values[kPhase] = 0;
     return; // what chatters or creeps has no closed form at finite steps
   }
+  if (stops) tau = theory::bisect(0, tau, stopped_by);
 
-  const double tau = values[kTau];
-  bool all = true;
-  std::size_t first = 0;
-  Numbers weight(d, 0);
+  bool escaped = p.balanced() || p.rho == 0; // see Fate
   for (std::size_t j = 0; j < d; ++j) {
-    double& log_product = values[log_product_at() + j];
-    if (p.depth == 2 && p.rescaled) { // exact in discrete time
-      const double k = p.clock / p.step_size, growth = p.step_size * p.mu[j];
-      const double sum =
-          theory::linf_weight(2 * mean[j], 2 * p.rho, portable::exp(k * elementary::log1p(growth)));
-      const double difference = p.alpha[j] * (p.factors.first - p.factors.last);
-      const double rest =
-          growth < 1 ? difference * portable::exp(k * elementary::log1p(-growth)) : theory::kNone;
-      weight[j] = sum > absolute(rest) ? 0.25 * (sum - rest) * (sum + rest) : 0;
-      if (weight[j] > 0) log_product = portable::log(weight[j]);
-    } else if (tau < end) {
-      const double w =
-          p.rho + theory::linf_perturbed_weight(p.depth, p.mu[j], p.alpha[j], p.rho, tau);
-      weight[j] = w;
-      if (w > 0) log_product = p.depth * portable::log(w);
-    } else {
-      all = false;
-    }
-    first = weight[j] > weight[first] ? j : first;
+    const auto [sum, difference] = layers_at(j, tau);
+    if (!(sum > absolute(difference))) continue;
+    const double log_product = (p.depth - 2) * portable::log(0.5 * sum) +
+                               portable::log(0.5 * (sum - difference)) +
+                               portable::log(0.5 * (sum + difference));
+    values[log_product_at() + j] = log_product;
+    escaped = escaped || log_product > p.depth * portable::log(p.rho);
   }
-  values[kLeader] = values[kPhase] = all ? static_cast<double>(first) + 1 : winner + 1;
-  predict_shares(p, values);
+  predict_shares(p, stops, values);
+  if (!escaped) values[kPhase] = 0;
 }
 
 inline double Model::l2_threshold(const Numbers& mu) const {
@@ -643,23 +678,33 @@ inline void Model::predict_switches(const Positive& p, const std::vector<std::si
     return portable::log(p.alpha[j] / p.alpha[i]) + difference * (f.tau() - p.rho * sum * f.phi());
   };
   theory::L2Flow flow(p.mu, p.alpha, p.alpha, p.rho, kResolution);
-  std::size_t open = by_mu.size() - 1; // neighbours that have not switched
-  for (bool first = true; open > 0 && !flow.collapsed(); first = false) {
+  std::vector<std::size_t> open; // neighbours that have yet to switch
+  for (std::size_t k = 0; k + 1 < by_mu.size(); ++k) {
+    const double low = p.mu[by_mu[k]], high = p.mu[by_mu[k + 1]], ahead = lead(flow, k);
+    const bool first = high > low && flow.gradient_norm() > p.rho * (low + high);
+    if (ahead > 0 || (ahead == 0 && first)) {
+      switch_clock[by_mu[k + 1]] = 0;
+    } else if (high > low) { // equals stay as they are
+      open.push_back(k);
+    }
+  }
+  // Beyond so large an N Phi stands still and leads are linear in tau.
+  const double large = 1e11 * p.rho * p.mu[by_mu.back()];
+  for (int step = 0; !open.empty() && flow.gradient_norm() < large; ++step) {
+    if (flow.collapsed() || step == 1000000) return; // on the separatrix but for rounding
     const theory::L2Flow before = flow;
     flow.advance();
-    for (std::size_t k = 0; k + 1 < by_mu.size(); ++k) {
-      double& clock = switch_clock[by_mu[k + 1]];
-      if (clock == clock || !(lead(flow, k) > 0)) continue;
-      --open;
-      const double at_first = lead(before, k);
-      if (first && at_first >= 0) {
-        clock = 0;
-        continue;
-      }
+    std::erase_if(open, [&](std::size_t k) {
+      if (!(lead(flow, k) > 0)) return false;
       theory::L2Flow exact = before;
       exact.advance_to([&](const theory::L2Flow& f) { return lead(f, k); });
-      clock = exact.tau();
-    }
+      switch_clock[by_mu[k + 1]] = exact.tau();
+      return true;
+    });
+  }
+  for (const std::size_t k : open) {
+    const std::size_t i = by_mu[k], j = by_mu[k + 1];
+    switch_clock[j] = flow.tau() - lead(flow, k) / (p.mu[j] - p.mu[i]);
   }
 }
 
@@ -680,52 +725,45 @@ inline void Model::predict_l2(const Positive& p, double* values) const {
   } else {
     escapes = theory::L2Flow(p.mu, p.first(), p.last(), p.rho).escapes();
   }
-  prediction[kLimitPhase] = escapes ? static_cast<double>(by_mu.back()) + 1 : 0;
+  // Of equal mu_j the larger start stays ahead.
+  std::size_t major = 0;
+  for (std::size_t j = 1; j < d; ++j) {
+    const bool tie = p.mu[j] == p.mu[major];
+    if (tie ? p.alpha[j] > p.alpha[major] : p.mu[j] > p.mu[major]) major = j;
+  }
+  prediction[kLimitPhase] = escapes ? static_cast<double>(major) + 1 : 0;
   if (alike) {
     prediction[kFirstLeader] = theory::l2_first_amplified(p.mu, p.alpha[0], p.rho) + 1;
   }
   for (std::size_t k = 0; k + 1 < d && alike; ++k) {
+    if (p.mu[by_mu[k]] == p.mu[by_mu[k + 1]]) continue; // no edge: always alike
     of_coordinate[kWindowEdge * d + by_mu[k]] =
         theory::l2_window_edge(p.mu, by_mu[k], by_mu[k + 1], p.rho);
   }
   if (escapes && p.balanced()) predict_switches(p, by_mu, of_coordinate + kSwitchClock * d);
 
-  // The end of the run, or of the flow where that collapses before. Beyond so large an N nothing
-  // is left to happen in the rescaled clock: Phi stands still.
-  const double large = 1e11 * p.rho * p.mu[by_mu.back()];
+  // The end of the run, or of the flow where that collapses or reaches the weight limit before.
+  const double limit = weight_limit(2);
   theory::L2Flow flow(p.mu, p.first(), p.last(), p.rho, kResolution);
-  const bool reached =
-      p.rescaled
-          ? flow.advance_to([&](const theory::L2Flow& f) {
-              return f.collapsed() || f.gradient_norm() > large ? 0 : f.tau() - p.clock;
-            })
-          : flow.advance_to(
-                [&](const theory::L2Flow& f) { return f.collapsed() ? 0 : f.time() - p.clock; },
-                theory::L2Flow::Resolve::time);
-  if (!reached) return;
+  const auto stopped = [&](const theory::L2Flow& f) { return f.weight_square() >= limit * limit; };
+  const auto late = [&](const theory::L2Flow& f) {
+    if (f.collapsed() || stopped(f)) return 0.0;
+    return (p.rescaled ? f.tau() : f.time()) - p.clock;
+  };
+  using Resolve = theory::L2Flow::Resolve;
+  if (!flow.advance_to(late, p.rescaled ? Resolve::path : Resolve::time)) return;
   if (flow.collapsed()) {
     values[kPhase] = 0;
     return;
   }
-  const double tau = p.rescaled ? p.clock : flow.tau();
+  const double tau = flow.tau();
   values[kTau] = tau;
   values[kPhi] = flow.phi();
   values[kCrossover] = theory::l2_crossover(p.rho, tau, flow.phi());
-  double square = 0;
-  std::size_t first = 0;
-  for (std::size_t j = 0; j < d; ++j) {
-    double& log_product = values[log_product_at() + j];
-    if (p.balanced()) {
-      log_product = theory::l2_log_product(p.mu[j], p.alpha[j], p.rho, tau, flow.phi());
-      square += 2 * p.mu[j] * p.mu[j] * portable::exp(log_product);
-    } else if (flow.gradient_norm() < large && flow.product(j) > 0) {
-      log_product = portable::log(flow.product(j));
-    }
-    first = log_product > values[log_product_at() + first] ? j : first;
-  }
-  if (p.balanced()) values[kGradientNorm] = square_root(square);
-  values[kLeader] = values[kPhase] = static_cast<double>(first) + 1;
-  predict_shares(p, values);
+  values[kGradientNorm] = flow.gradient_norm();
+  const Numbers log_products = p.l2_log_products(tau, flow.phi());
+  std::copy(log_products.begin(), log_products.end(), values + log_product_at());
+  predict_shares(p, stopped(flow), values);
 }
 
 } // namespace sharpsweep::sam_classification

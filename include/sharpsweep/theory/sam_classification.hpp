@@ -79,15 +79,16 @@ inline double linf_blow_up_clock(int depth, double mu, double alpha, double rho)
 }
 
 /// The coordinate that wins at depth L >= 2 (paper, Theorem 3.2): the largest mu_j
-/// (alpha_j - rho)^(L-2) among alpha_j > rho. kNobody if there is none: then every product goes to
-/// zero for even L and to rho^L for odd L.
+/// (alpha_j - rho)^(L-2) among alpha_j > rho, of equals the largest alpha_j. kNobody if there is
+/// none: then every product goes to zero for even L and to rho^L for odd L.
 inline int linf_winner(int depth, Values mu, Values alpha, double rho) {
   int winner = kNobody;
   double best = 0;
   for (std::size_t j = 0; j < mu.size(); ++j) {
     if (alpha[j] <= rho) continue;
     const double speed = mu[j] * portable::power(alpha[j] - rho, depth - 2);
-    if (winner == kNobody || speed > best) {
+    if (winner == kNobody || speed > best ||
+        (speed == best && alpha[j] > alpha[static_cast<std::size_t>(winner)])) {
       winner = static_cast<int>(j);
       best = speed;
     }

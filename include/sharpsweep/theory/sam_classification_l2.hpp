@@ -28,6 +28,12 @@ inline double l2_log_product(double mu, double alpha, double rho, double tau, do
   return 2 * (portable::log(alpha) + mu * tau - rho * mu * mu * phi);
 }
 
+/// The same of positive layers u and v.
+inline double l2_log_product(double mu, double u, double v, double rho, double tau, double phi) {
+  const double ratio = (u - v) / (u + v) * portable::exp(-2 * mu * tau); // q / p
+  return l2_log_product(mu, 0.5 * (u + v), rho, tau, phi) + elementary::log1p(-ratio * ratio);
+}
+
 /// M = tau / (2 rho Phi), the time-harmonic mean of N over 2 rho.
 inline double l2_crossover(double rho, double tau, double phi) { return tau / (2 * rho * phi); }
 
@@ -127,6 +133,14 @@ public:
   double gradient_norm() const { return now_.norm; }
   double product(std::size_t j) const {
     return 0.25 * (p_square(coordinates_[j], at_) - q_square(coordinates_[j], at_));
+  }
+  /// The square of the l_2 norm of all weights.
+  double weight_square() const {
+    double square = 0;
+    for (const Coordinate& c : coordinates_) {
+      square += 0.5 * (p_square(c, at_) + q_square(c, at_));
+    }
+    return square;
   }
   /// z at what.
   double margin() const { return now_.margin; }
@@ -303,12 +317,13 @@ inline L2Flow l2_at_time(Values mu, Values alpha, double rho, double time) {
 
 /// The tau at which coordinate j overtakes i, where ln(alpha_j / alpha_i) + (mu_j - mu_i) (tau -
 /// rho (mu_i + mu_j) Phi) becomes positive: tau / Phi = rho (mu_i + mu_j) for equal starts. 0 if j
-/// leads from the start, infinite if it never leads.
+/// leads from the start, infinite if it never leads, as in a tie of mu_i = mu_j.
 inline double l2_switch_clock(Values mu, Values alpha, double rho, std::size_t i, std::size_t j) {
   const double ahead = portable::log(alpha[j]) - portable::log(alpha[i]);
   L2Flow flow(mu, alpha, rho);
   const double at_first = (mu[j] - mu[i]) * (flow.gradient_norm() - rho * (mu[i] + mu[j]));
   if (ahead > 0 || (ahead == 0 && at_first > 0)) return 0;
+  if (mu[i] == mu[j]) return kInfinity;
   const auto lead = [&](const L2Flow& f) {
     return ahead + (mu[j] - mu[i]) * (f.tau() - rho * (mu[i] + mu[j]) * f.phi());
   };
