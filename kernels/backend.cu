@@ -6,8 +6,8 @@
 #include "host/device_queue.hpp"
 #include "kernels/batch.cuh"
 #include "kernels/device.cuh"
+#include "kernels/square_roots.cuh"
 #include "sharpsweep/models/ssam_outcome.hpp"
-#include "sharpsweep/numerics/arithmetic.hpp"
 
 namespace sharpsweep::cuda {
 namespace {
@@ -26,28 +26,6 @@ constexpr double kBatchHostBytes = 1e9;
 constexpr int kLeastComputeCapability = 8;
 /// Lanes are counted in 32 bits on the device.
 constexpr double kMaxBatchLanes = 1e9;
-
-/// Counts the arguments from `first` up whose bare_square_root is not the rounded one.
-__global__ void count_wrong_roots(std::uint32_t first, unsigned* wrong) {
-  const float a = as_float(first + blockIdx.x * blockDim.x + threadIdx.x);
-  if (as_bits(bare_square_root(a)) != as_bits(square_root(a))) atomicAdd(wrong, 1u);
-}
-
-/// The training kernels take bare square roots; this tries every one of them on the current device,
-/// 2.5e8 in about a millisecond. Throws DeviceError if one is wrong.
-void try_bare_square_roots() {
-  constexpr unsigned kThreads = 1024;
-  const std::uint32_t first = as_bits(kBareRootLow), count = as_bits(kBareRootHigh) - first;
-  DeviceArray<unsigned> wrong(1, nullptr);
-  wrong.clear();
-  count_wrong_roots<<<count / kThreads, kThreads>>>(first, wrong.data());
-  check(cudaGetLastError(), "try its square roots");
-  const unsigned found = wrong.download().front();
-  if (found > 0) {
-    throw DeviceError("its square roots give other bits for " + std::to_string(found) +
-                      " arguments; use --backend cpu");
-  }
-}
 
 class CudaBackend final : public Backend {
 public:
@@ -126,7 +104,10 @@ private:
     check(cudaSetDevice(id), "be selected");
     std::size_t free = 0, total = 0;
     check(cudaMemGetInfo(&free, &total), "tell its memory");
-    try_bare_square_roots();
+    if (const unsigned wrong = wrong_square_roots(); wrong > 0) {
+      throw DeviceError("its square roots give other bits for " + std::to_string(wrong) +
+                        " arguments; use --backend cpu");
+    }
     devices_.push_back({id, properties.name});
     free_bytes_ = std::min(free_bytes_, static_cast<double>(free));
   }

@@ -142,14 +142,10 @@ void require_known_key(std::string_view model, std::string_view name) {
 }
 
 std::string sweep_file_line(const Key& key, const std::vector<std::string>& items) {
-  const auto literal = [&key](const std::string& item) {
-    const bool digits = !item.empty() && item.find_first_not_of("0123456789") == std::string::npos;
-    if (digits && (item.front() != '0' || item.size() == 1)) return item; // to the last digit
-    try {
-      return format_number(parse_number(key.name, item)); // TOML knows neither .1 nor 1.
-    } catch (const UsageError&) {
-      return '"' + item + '"';
-    }
+  const auto literal = [](const std::string& item) {
+    const bool number =
+        !item.empty() && item.find_first_not_of("0123456789+-.eE") == std::string::npos;
+    return number ? item : '"' + item + '"';
   };
   std::string value;
   for (const std::string& item : items) value += (value.empty() ? "" : ", ") + literal(item);

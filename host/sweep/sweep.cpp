@@ -230,6 +230,15 @@ void measure_networks(Sweep& sweep) {
   }
 }
 
+/// A number as format_number writes it (.1 is no TOML); other items as they are.
+std::string shortest(const std::string& item) {
+  try {
+    return format_number(parse_number("", item) + 0.0); // -0 is 0
+  } catch (const UsageError&) {
+    return item;
+  }
+}
+
 } // namespace
 
 Sweep Sweep::from_settings(const Settings& given) {
@@ -240,7 +249,10 @@ Sweep Sweep::from_settings(const Settings& given) {
   for (const auto& [name, items] : given) require_known_key(sweep.model, name);
   sweep.settings = given;
   for (const Key& key : info.keys) {
-    sweep.settings.try_emplace(std::string(key.name), split_items(key.fallback));
+    auto& items =
+        sweep.settings.try_emplace(std::string(key.name), split_items(key.fallback)).first->second;
+    if (!key.axis) continue;
+    for (std::string& item : items) item = shortest(item);
   }
   const KeyReader reader(sweep.settings);
   sweep.model = reader.one("model");

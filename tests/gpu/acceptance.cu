@@ -1,8 +1,8 @@
 // GPU acceptance: builds with nvcc alone and says whether this GPU gives the promised bits, and how
 // fast. Exit 0: all bits agree; 1: some differ; 77: no usable GPU.
 //
-// 1. cuRAND's own generator yields the words of our counters, and the device's normals are the
-//    CPU's, bit for bit.
+// 1. The square roots of the normals are correctly rounded, cuRAND's own generator yields the words
+//    of our counters, and the device's normals are the CPU's, bit for bit.
 // 2. Mini-sweeps of every depth, start and precision have the golden digests of the CPU tests.
 //    Likewise those of every coupled model.
 // 3. Bundles, wide networks, path records and projections: every reduced cell equals the CPU's.
@@ -20,6 +20,7 @@
 
 #include "host/backend.hpp"
 #include "kernels/device.cuh"
+#include "kernels/square_roots.cuh"
 #include "kernels/training.cuh"
 #include "tests/parity/coupled_cases.hpp"
 
@@ -245,8 +246,13 @@ void time_it(Backend& gpu) {
 int run(bool timing) {
   std::unique_ptr<Backend> gpu;
   try {
-    gpu = make_cuda_backend();
+    int devices = 0;
+    if (cudaGetDeviceCount(&devices) == cudaSuccess && devices > 0) {
+      report(cuda::wrong_square_roots() == 0, "every bare square root is the rounded one");
+    }
+    gpu = make_cuda_backend(); // refuses such a GPU
   } catch (const DeviceError& error) {
+    if (failures > 0) throw;
     std::printf("skipped: %s\n", error.what());
     return 77;
   }

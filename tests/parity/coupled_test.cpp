@@ -33,6 +33,13 @@ TEST_P(CoupledBits, GoldenDigestsOnEveryInstructionSet) {
   }
 }
 
+TEST(CoupledTheory, GoldenDigests) {
+  for (const CoupledCase& c : kCoupledCases) {
+    EXPECT_EQ(digest_of_theory(sweep_of(c, "f64")), c.theory) << c.settings;
+    EXPECT_EQ(digest_of_theory(sweep_of(c, "f32")), c.theory) << c.settings;
+  }
+}
+
 TEST_P(CoupledBits, SeedsInTwoGoes) {
   const auto backend = make_cpu_backend({});
   for (const CoupledCase& c : kCoupledCases) {
@@ -82,9 +89,10 @@ TEST_P(CoupledBits, ACellIsItself) {
 
 int print_golden() {
   for (const CoupledCase& c : kCoupledCases) {
-    std::printf("    {\"%s\",\n     \"%s\",\n     \"%s\"},\n", c.settings,
+    std::printf("    {\"%s\",\n     \"%s\",\n     \"%s\",\n     \"%s\"},\n", c.settings,
                 digest_on(sweep_of(c, "f32"), {}).c_str(),
-                digest_on(sweep_of(c, "f64"), {}).c_str());
+                digest_on(sweep_of(c, "f64"), {}).c_str(),
+                digest_of_theory(sweep_of(c, "f64")).c_str());
   }
   return 0;
 }

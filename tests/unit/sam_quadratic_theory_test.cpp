@@ -265,7 +265,7 @@ TEST(Ball, Absorbs) {
     const Vector lambda = random_spectrum(random, d, 0.01);
     const double radius = theory::absorbing_radius(a, rho, 1);
     if (a <= 1) {
-      EXPECT_EQ(radius, theory::ball_radius(a, rho, 1));
+      EXPECT_EQ(radius, theory::ball_radius(a, rho, 1) * (a < 1 ? 1 : 1 + 1e-4));
     }
     Vector w = random_weights(random, d, 1);
     // Half of the states lie on the rim, a part of them near an axis.
@@ -518,7 +518,7 @@ struct Arrival {
 Arrival measured_arrival(double a, double rho, const Vector& lambda, double tolerance) {
   LogNetwork network(a, rho, lambda, Vector(lambda.size(), 1.0));
   const double log_beta = std::log(theory::cycle_gradient_norm(a, rho, 1));
-  const double log_radius = std::log(theory::absorbing_radius(a, rho, 1)) - (a > 1 ? 1e-13 : 0);
+  const double log_radius = std::log(theory::absorbing_radius(a, rho, 1));
   Arrival result{-1, 0, network.log_v[0]};
   for (int k = 0; k < 20000; ++k) {
     if (result.hit < 0 && network.log_g() < log_radius) result.hit = k;
@@ -561,12 +561,12 @@ TEST(Descent, IsThatOfTheRunOnBothSidesOfOne) {
       }
     }
   }
-  EXPECT_GT(never, 20) << cases;
+  EXPECT_EQ(never, 0) << "of " << cases;
 }
 
 TEST(Descent, OnTheAxis) {
-  // [D] To the step; from inside, none. Beyond a = 1 the rim is never passed.
-  for (const double a : {0.01, 0.1, 0.5, 0.9, 0.99}) {
+  // [D] To the step; from inside, none.
+  for (const double a : {0.01, 0.1, 0.5, 0.9, 0.99, 1.0, 1.2, 1.8, 1.98}) {
     for (const double rho : {1e-4, 1e-1}) {
       for (const double norm : {1.0, 20.0}) {
         double v = norm;
@@ -581,9 +581,7 @@ TEST(Descent, OnTheAxis) {
   }
   EXPECT_EQ(theory::axis_hit(0.5, 0.1, 1, 0.04), 0);
   EXPECT_EQ(theory::axis_hit(1.5, 0.1, 1, 0.29), 0);
-  for (const double a : {1.0, 1.2, 1.8, 2.0}) {
-    EXPECT_TRUE(std::isnan(theory::axis_hit(a, 0.1, 1, 1))) << a;
-  }
+  EXPECT_TRUE(std::isnan(theory::axis_hit(2, 0.1, 1, 1)));
 }
 
 TEST(Descent, HasItsLimits) {

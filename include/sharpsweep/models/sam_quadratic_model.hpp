@@ -298,9 +298,7 @@ inline std::vector<OrderParameterInfo> Model::order_parameters() const {
             {"potential", "1", "potential J = sum lambda_i^2 w_i^2 / (2 beta_i) - G"},
             {"late_slope", "1/step",
              "largest slope of ln|v_j| over the last tenth of the run, of all but the winner"},
-            {"hitting_step", "step",
-             "first step with G inside the absorbing ball; decided by rounding where eta lambda_1 "
-             "> 1 and G nears the ball's rim from outside"},
+            {"hitting_step", "step", "first step with G inside the absorbing ball"},
             {"dip", "1", "least ln|v_1| along the run"}};
   }
   const bool product = landscape_ == Landscape::product;

@@ -143,13 +143,14 @@ inline double ball_radius(double step_size, double rho, double lambda_1) {
   return step_size * rho * lambda_1 * lambda_1;
 }
 
-/// The same for 0 < a < 2: max(b, beta_1), b up to a = 1. [D: |m_i| G <= max(G, b_i) where
+/// The same for 0 < a < 2: max(b, beta_1), and from a = 1 on, where G nears beta_1 from outside and
+/// would pass it by rounding alone, 1e-4 more. [D: |m_i| G <= max(G, b_i) where
 /// eta lambda_i <= 1; else |m_i| G = (eta lambda_i - 1) G + b_i, at most (a - 1) beta_1 + b =
 /// beta_1 for G <= beta_1]
 inline double absorbing_radius(double step_size, double rho, double lambda_1) {
   const double a = step_size * lambda_1;
   if (!(a < 2)) return kNone;
-  return ball_radius(step_size, rho, lambda_1) / (a > 1 ? 2 - a : 1);
+  return ball_radius(step_size, rho, lambda_1) / (a > 1 ? 2 - a : 1) * (a < 1 ? 1 : 1 + 1e-4);
 }
 
 /// J(u) = 1/2 sum lambda_i^2 u_i^2 / beta_i - |Lambda u|, u_t = (-1)^t w_t: a step of SAM is
@@ -272,7 +273,7 @@ inline double dip_small_step(double a, double kappa, double log_ratio) {
 
 /// How a network comes in.
 struct Descent {
-  double hit;  ///< first step with G below the absorbing radius; NaN: never, but for rounding
+  double hit;  ///< first step with G below the absorbing radius
   double turn; ///< first step with G below beta_1, where v_1 turns, or with v_1 on its cycle
   double dip;  ///< least ln|v_1| until then: a float run loses e_1 below -87, a double one -708
   bool leads;  ///< |v_1| is the largest at the turn
@@ -328,12 +329,12 @@ inline Descent descent(double step_size, double rho, std::span<const double> lam
 }
 
 /// First step with G below the absorbing radius on the axis of v_1, from G = `norm`, within one
-/// step; NaN from a = 1 on, where G nears its radius and, but for rounding, never passes it.
-/// [D: |v|' = |(1 - a) |v| - b|]
+/// step, 0 < a < 2. [D: |v|' = |(1 - a) |v| - b|]
 inline double axis_hit(double step_size, double rho, double lambda_1, double norm) {
   const double a = step_size * lambda_1, b = ball_radius(step_size, rho, lambda_1);
-  if (norm < absorbing_radius(step_size, rho, lambda_1)) return 0;
-  if (!(a < 1)) return kNone;
+  const double radius = absorbing_radius(step_size, rho, lambda_1), beta = b / (2 - a);
+  if (norm < radius) return 0;
+  if (!(a < 1)) return portable::log((norm - beta) / (radius - beta)) / -detail::log1p(a - 2);
   return portable::log((a * norm + b) / ((1 + a) * b)) / -detail::log1p(-a);
 }
 
