@@ -310,10 +310,27 @@ private:
   }
   static std::size_t task_count(const Batch& batch) { return bundles(batch) * batch.lane_groups; }
 
+  /// Bundles of a batch as equal as they can be.
+  std::size_t bundle_of(const Sweep& sweep, const Batch& batch, int depth, std::size_t most) const {
+    if (options_.bundle && sweep.noise_streams == NoiseStreams::shared) return options_.bundle;
+    const std::size_t largest = std::min(bundle_size(sweep, depth), most);
+    const std::size_t bundles = (batch.configurations + largest - 1) / largest;
+    return (batch.configurations + bundles - 1) / bundles;
+  }
+
   std::vector<Batch> plan_batches(const RunContext& run, std::span<const WorkUnit> units) const {
     const Sweep& sweep = run.sweep;
     std::vector<Batch> batches;
     std::size_t next_task = 0;
+    // No core waits long for the last one: larger bundles leave fewer tasks.
+    constexpr std::size_t kTasksPerThread = 4;
+    std::size_t alone = 0; // tasks of single configurations
+    for (const WorkUnit& unit : units) {
+      const std::size_t lanes = unit.trained_seeds() * sweep.target.size();
+      alone += unit.configurations * ((lanes + lanes_per_task(run) - 1) / lanes_per_task(run));
+    }
+    const std::size_t largest_bundle =
+        std::max<std::size_t>(1, alone / (kTasksPerThread * threads_));
     for (std::size_t u = 0; u < units.size();) {
       const WorkUnit& first = units[u];
       const std::size_t lanes = first.trained_seeds() * sweep.target.size();
@@ -324,8 +341,6 @@ private:
       batch.first_unit = u;
       batch.first_task = next_task;
       const int depth = sweep.configuration(first.first_configuration).depth;
-      const std::size_t preferred = options_.bundle ? options_.bundle : bundle_size(sweep, depth);
-      batch.bundle = sweep.noise_streams == NoiseStreams::independent ? 1 : preferred;
       batch.lane_groups = (lanes + lanes_per_task(run) - 1) / lanes_per_task(run);
       do {
         batch.configurations += units[u].configurations;
@@ -333,6 +348,7 @@ private:
         ++u;
       } while (u < units.size() && continues(sweep, units[u - 1], units[u]) &&
                batch.configurations + units[u].configurations <= limit);
+      batch.bundle = bundle_of(sweep, batch, depth, largest_bundle);
       next_task += task_count(batch);
       batches.push_back(batch);
     }

@@ -46,10 +46,13 @@ void advance(const Member<typename ValueTraits<V>::Scalar>& member, const float*
 }
 
 /// How many registers of an instruction set a Pack holds at depth L, as many independent chains:
-/// four cover the latency of fma even where some of them spill; with 32 registers two deep ones fit
-/// better.
+/// four cover the latency of fma even where some of them spill; with 32 registers fewer deep ones,
+/// which all fit, are better.
 template <int L, int kRegisters>
-inline constexpr int kInterleave = kRegisters >= 32 && L >= 5 ? 2 : 4;
+inline constexpr int kInterleave = kRegisters < 32 ? 4
+                                   : L >= 11       ? 1
+                                   : L >= 5        ? 2
+                                                   : 4;
 
 template <class V, int kRegisters, int L>
 constexpr StepKernels<typename ValueTraits<V>::Scalar> step_kernels() {

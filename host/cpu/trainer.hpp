@@ -49,7 +49,7 @@ public:
 /// tile, at least one.
 std::size_t lanes_per_task(const RunContext& run);
 
-/// How many configurations a bundle holds so that weights and noise stay in the L1 cache.
+/// How many configurations a bundle holds at most, by the cache that its weights stay in.
 std::size_t bundle_size(const Sweep& sweep, int depth);
 
 /// Runs a task; returns false when `progress.stop` was set before the end.
