@@ -78,11 +78,11 @@ double plain_loop_rate(int depth, double seconds) {
 /// parameters included.
 double engine_rate(int depth, const CpuOptions& options, double seconds) {
   Settings settings = {{"depth", {std::to_string(depth)}},
-                       {"init", {"balanced(0.6)"}},
+                       {"init", {"balanced(0.15)", "balanced(0.6)"}},
                        {"eta", {"lin(0.3,0.6,16)"}},
                        {"target", {"log(0.5,4,64)"}},
                        {"target_unit", {"threshold"}},
-                       {"seeds", {std::to_string(4 * std::max(1u, options.threads))}},
+                       {"seeds", {std::to_string(8 * std::max(1u, options.threads))}},
                        {"step_size", {"2e-4"}},
                        {"step_size_unit", {"scaled"}},
                        {"steps", {"2000"}}};
