@@ -34,7 +34,7 @@ def quantities():
         ("coordinates", [(n, {"target": TARGETS % n}, CORES) for n in (4, 16, 64, 256, 1024)]),
         ("depth", [(n, {"depth": n}, CORES) for n in (2, 3, 4, 6, 8, 10, 12, 14, 16)]),
         ("steps", [(n, {"steps": n}, CORES) for n in (2000, 8000, 32000, 128000, 512000)]),
-        ("threads", [(n, {"steps": 100000}, n) for n in range(1, CORES + 1)]),
+        ("threads", [(n, {"steps": 400000}, n) for n in range(1, CORES + 1)]),
     ]
 
 
@@ -48,10 +48,24 @@ def run(arguments, folder, keys, threads):
                "--backend", arguments.backend, "--threads", str(threads)]
     begin = time.perf_counter()
     process = subprocess.Popen(command)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
+    memory = 0
+    while process.poll() is None:
+        memory = most_memory(process.pid) or memory
+        time.sleep(0.002)
+    if process.returncode != 0:
         sys.exit("scaling: %s failed" % " ".join(command))
-    return time.perf_counter() - begin, usage.ru_maxrss / 1024
+    return time.perf_counter() - begin, memory
+
+
+def most_memory(pid):
+    """MiB that a process has had at most; 0 when it has ended. (Its parent's count is of no use: it
+    begins with what the parent had.)"""
+    try:
+        with open("/proc/%d/status" % pid, encoding="ascii") as file:
+            line = next((line for line in file if line.startswith("VmHWM:")), "VmHWM: 0")
+    except ProcessLookupError:
+        return 0
+    return int(line.split()[1]) / 1024
 
 
 def measure(arguments):
@@ -82,8 +96,9 @@ def draw(measured, arguments):
         else:
             # The cost of a larger sweep per unit, which the last point has almost alone.
             line = [seconds[-1] * v / values[-1] for v in values]
-            place.loglog(values, line, "--", color=style.GREY, label="in proportion")
-            place.set(ylabel="seconds")
+            place.plot(values, line, "--", color=style.GREY, label="in proportion")
+            scale = "linear" if name == "depth" else "log"
+            place.set(ylabel="seconds", xscale=scale, yscale=scale)
         place.plot(values, seconds, "o-", color=style.COLOURS[0], label="measured")
         place.set(xlabel=name, ylim=(0, None) if name == "threads" else None)
         place.legend()
