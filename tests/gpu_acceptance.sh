@@ -14,8 +14,8 @@ NVCC=$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)
 ARCH=${SHARPSWEEP_CUDA_ARCH:-native}
 OPTIMISED=(-O3)
 if ! nvidia-smi -L >/dev/null 2>&1 && [ "$ARCH" = native ]; then
-    ARCH=sm_90
-    OPTIMISED=(-O0 -Xptxas -O0)
+    ARCH=compute_90 # PTX alone
+    OPTIMISED=(-O0 -Xcicc -O0)
     OUT+=-unoptimised
 fi
 mkdir -p "$OUT"
@@ -47,7 +47,8 @@ for source in tests/gpu/acceptance.cu \
     host/cpu/{backend,coupled_scalar,trainer,kernels_scalar}.cpp; do
     compile "$source"
 done
-if [ "$(uname -m)" = x86_64 ]; then
+# Where nothing runs, the kernels of wide instruction sets would only take time.
+if [ "$(uname -m)" = x86_64 ] && [[ $OUT != *-unoptimised ]]; then
     compile host/cpu/dispatch.cpp -DSHARPSWEEP_HAVE_X86_KERNELS
     compile host/cpu/coupled.cpp -DSHARPSWEEP_HAVE_X86_KERNELS
     for kernels in kernels coupled; do
