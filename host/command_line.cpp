@@ -150,8 +150,12 @@ struct SweepArguments {
   Sweep resolve() const {
     Settings settings = read_sweep_file(file);
     // Examples of an option win over those of the file, whichever way they are given.
-    if (given.contains("data")) settings.erase("examples");
-    if (given.contains("examples")) settings.erase("data");
+    const auto option = [this](const char* name) {
+      const auto found = given.find(name);
+      return found != given.end() && !found->second.empty();
+    };
+    if (option("data")) settings.erase("examples");
+    if (option("examples")) settings.erase("data");
     for (const auto& [name, text] : given) {
       const std::vector<std::string> items = split_items(text);
       // No value is the way back to a default that is none.

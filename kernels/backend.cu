@@ -6,14 +6,13 @@
 #include "host/device_queue.hpp"
 #include "kernels/batch.cuh"
 #include "kernels/device.cuh"
+#include "kernels/launch.hpp"
 #include "kernels/square_roots.cuh"
 #include "sharpsweep/models/ssam_outcome.hpp"
 
 namespace sharpsweep::cuda {
 namespace {
 
-/// Batches in flight on each device: the next ones fill it while one reduces or tapers off.
-constexpr unsigned kStreams = 3;
 /// Share of a device's free memory that its batches may take together.
 constexpr double kMemoryShare = 0.8;
 /// A batch of fewer lanes does not fill a large device even in bundles of eight.
@@ -50,6 +49,14 @@ public:
       }
     }
     if (devices_.empty()) throw DeviceError("no usable GPU: " + problem);
+    for (const Device& device : devices_) {
+      check(cudaSetDevice(device.id), "be selected");
+      if (const unsigned wrong = wrong_square_roots(); wrong > 0) {
+        throw DeviceError("GPU " + std::to_string(device.id) + " (" + device.name +
+                          ") rounds the square roots of " + std::to_string(wrong) +
+                          " numbers otherwise; leave it out of CUDA_VISIBLE_DEVICES");
+      }
+    }
   }
 
   std::string name() const override { return "cuda"; }
@@ -104,10 +111,6 @@ private:
     check(cudaSetDevice(id), "be selected");
     std::size_t free = 0, total = 0;
     check(cudaMemGetInfo(&free, &total), "tell its memory");
-    if (const unsigned wrong = wrong_square_roots(); wrong > 0) {
-      throw DeviceError("its square roots give other bits for " + std::to_string(wrong) +
-                        " arguments; use --backend cpu");
-    }
     devices_.push_back({id, properties.name});
     free_bytes_ = std::min(free_bytes_, static_cast<double>(free));
   }
@@ -157,6 +160,12 @@ private:
     return batches;
   }
 
+  static double largest_bundle(const Sweep& sweep, int depth) {
+    if (sweep.noise_streams == NoiseStreams::independent) return 1;
+    return sweep.precision == Precision::f32 ? bundle_sizes<float>(depth).back()
+                                             : bundle_sizes<double>(depth).back();
+  }
+
   /// Units of one depth and seed block together, as many as fit into memory beside the other
   /// streams, but no more than fill a device, because a batch that is lost is lost as a whole, and
   /// few enough that every stream of every device gets some.
@@ -169,7 +178,11 @@ private:
       const int depth = sweep.configuration(first.first_configuration).depth;
       const double bytes = device_bytes_per_configuration(sweep, depth, first.trained_seeds());
       const double lanes = static_cast<double>(sweep.target.size()) * first.trained_seeds();
-      const double share = std::ceil(all / (kStreams * static_cast<double>(devices_.size())));
+      // A share that the largest bundle divides: what is left over trains at several times the
+      // cost.
+      const double bundle = largest_bundle(sweep, depth);
+      const double share =
+          bundle * std::ceil(all / (bundle * kStreams * static_cast<double>(devices_.size())));
       const double least = static_cast<double>(first.configurations); // a unit is not cut
       const double memory = kMemoryShare * free_bytes_ / kStreams / bytes;
       const double most = std::min({memory, kMaxBatchLanes / lanes,

@@ -264,8 +264,8 @@ private:
   /// Lanes of a block: whole networks, of which the last warp is filled as well as it goes.
   std::uint32_t block_lanes(unsigned most) const {
     const bool coupled = sweep_.projection_radius > 0;
-    if (coordinates_ > most) return most; // a network spans blocks; its coordinates do not talk
-    const unsigned preferred = coupled ? std::max(coordinates_, 128u) : std::min(most, 256u);
+    if (!coupled) return std::min(most, 256u); // coordinates that do not talk may lie in any block
+    const unsigned preferred = std::max(coordinates_, 128u);
     std::uint32_t best = coordinates_;
     double best_share = 0;
     for (std::uint32_t n = 1; n * coordinates_ <= std::max(preferred, coordinates_); ++n) {
@@ -322,6 +322,7 @@ private:
         check(launch(slice, depth_, *size, std::min(kGridLimit, bundles - b), stream_),
               "launch the training kernel");
       }
+      bundles_launched |= bundle;
       done += bundles * bundle;
     }
   }
@@ -336,8 +337,10 @@ private:
     check(cudaGetDevice(&device), "name itself");
     check(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device),
           "tell its size");
-    constexpr double kThreadsToFill = 512; // per multiprocessor, 4 warps per scheduler
-    return static_cast<double>(lanes_) * members_ / bundle >= kThreadsToFill * processors;
+    // Threads of a multiprocessor that the registers of a bundle leave room for; other batches are
+    // in flight beside this one.
+    const double resident = kMaxThreads<2> * 3.0 * processors / kStreams;
+    return static_cast<double>(lanes_) * members_ / bundle >= resident;
   }
 
   /// \param tail_steps  steps of the tail average; 0: the product of the weights as they are
@@ -427,6 +430,8 @@ void train_batch_as(const Sweep& sweep, std::span<const WorkUnit> units, const B
 }
 
 } // namespace
+
+std::atomic<unsigned> bundles_launched = 0;
 
 unsigned max_block_threads(int bundle) { return bundle > 1 ? kMaxThreads<2> : kMaxThreads<1>; }
 

@@ -17,6 +17,9 @@ struct Batch {
   std::size_t configurations = 0;
 };
 
+/// Batches in flight on each device: the next ones fill it while one reduces or tapers off.
+inline constexpr unsigned kStreams = 3;
+
 /// Bytes of device memory that one configuration of a sweep takes at a depth.
 double device_bytes_per_configuration(const Sweep& sweep, int depth, std::uint32_t seeds);
 

@@ -4,6 +4,7 @@
 
 #include <cuda_runtime.h>
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 
@@ -15,6 +16,10 @@ struct Slice;
 /// The bundle sizes that are compiled for a depth, ascending; 1 is always there.
 template <class T>
 std::span<const int> bundle_sizes(int depth);
+
+/// Sizes of the bundles that this process launched, as a mask: what a test needs to know that it
+/// saw them.
+extern std::atomic<unsigned> bundles_launched;
 
 /// Threads of a block at most for bundles of this size.
 unsigned max_block_threads(int bundle);

@@ -164,7 +164,8 @@ __global__ void __launch_bounds__(kMaxThreads<K>, kMinBlocks<L, K, T>)
   const auto ends_tail_group = [&](std::uint64_t done) {
     return done % kTailGroup == 0 || done == slice.total_steps;
   };
-  // Serves every run, and rounds of which only some steps belong to the slice.
+  // Serves every run (with its sums in memory: registers are short), and rounds of which only some
+  // steps belong to the slice.
   const auto any_step = [&](std::uint64_t step, const T(&z)[L]) {
     if (step < slice.first_step || step >= end) return;
     const auto k = static_cast<std::uint32_t>(step - slice.first_step);

@@ -2,8 +2,8 @@
 # Checks a GPU against the golden digests and times it. Needs the CUDA toolkit and a C++ compiler,
 # nothing else. Usage: bash tests/gpu_acceptance.sh [--no-timing] [--sanitize]
 #   --sanitize   run the checks (no timing) under compute-sanitizer's memcheck and racecheck
-# Without a GPU it shows that it compiles and links; SHARPSWEEP_CUDA_ARCH=sm_90 builds it for another
-# machine.
+# Without a GPU it shows that it compiles to PTX and links; SHARPSWEEP_CUDA_ARCH=sm_90 builds it for
+# another machine.
 # Exit: 0 all bits agree; 1 some differ; 77 no usable GPU or no nvcc.
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -310,10 +310,25 @@ private:
   }
   static std::size_t task_count(const Batch& batch) { return bundles(batch) * batch.lane_groups; }
 
+  /// The size of bundles with which the last core ends first: a larger one shares its noise among
+  /// more configurations, and leaves fewer tasks for the cores.
+  std::size_t quickest_bundle(std::size_t alone) const {
+    constexpr std::size_t kNoise = 8; // cost of a normal, in steps of a weight
+    std::size_t best = 1, best_cost = ~std::size_t{0};
+    for (std::size_t size = 1; size <= kMaxBundle; ++size) {
+      const std::size_t tasks = (alone + size - 1) / size;
+      const std::size_t cost = (tasks + threads_ - 1) / threads_ * (kNoise + size);
+      if (cost <= best_cost) best = size, best_cost = cost;
+    }
+    return best;
+  }
+
   /// Bundles of a batch as equal as they can be.
-  std::size_t bundle_of(const Sweep& sweep, const Batch& batch, int depth, std::size_t most) const {
-    if (options_.bundle && sweep.noise_streams == NoiseStreams::shared) return options_.bundle;
-    const std::size_t largest = std::min(bundle_size(sweep, depth), most);
+  std::size_t bundle_of(const RunContext& run, const Batch& batch, int depth,
+                        std::size_t most) const {
+    const bool shared = run.sweep.noise_streams == NoiseStreams::shared;
+    if (options_.bundle && shared) return options_.bundle;
+    const std::size_t largest = std::min(bundle_size(run, depth), most);
     const std::size_t bundles = (batch.configurations + largest - 1) / largest;
     return (batch.configurations + bundles - 1) / bundles;
   }
@@ -322,15 +337,12 @@ private:
     const Sweep& sweep = run.sweep;
     std::vector<Batch> batches;
     std::size_t next_task = 0;
-    // No core waits long for the last one: larger bundles leave fewer tasks.
-    constexpr std::size_t kTasksPerThread = 4;
     std::size_t alone = 0; // tasks of single configurations
     for (const WorkUnit& unit : units) {
       const std::size_t lanes = unit.trained_seeds() * sweep.target.size();
       alone += unit.configurations * ((lanes + lanes_per_task(run) - 1) / lanes_per_task(run));
     }
-    const std::size_t largest_bundle =
-        std::max<std::size_t>(1, alone / (kTasksPerThread * threads_));
+    const std::size_t largest_bundle = quickest_bundle(alone);
     for (std::size_t u = 0; u < units.size();) {
       const WorkUnit& first = units[u];
       const std::size_t lanes = first.trained_seeds() * sweep.target.size();
@@ -348,7 +360,7 @@ private:
         ++u;
       } while (u < units.size() && continues(sweep, units[u - 1], units[u]) &&
                batch.configurations + units[u].configurations <= limit);
-      batch.bundle = bundle_of(sweep, batch, depth, largest_bundle);
+      batch.bundle = bundle_of(run, batch, depth, largest_bundle);
       next_task += task_count(batch);
       batches.push_back(batch);
     }

@@ -313,15 +313,17 @@ std::size_t lanes_per_task(const RunContext& run) {
   return coordinates * std::max<std::size_t>(1, kTileLanes / coordinates);
 }
 
-std::size_t bundle_size(const Sweep& sweep, int depth) {
+std::size_t bundle_size(const RunContext& run, int depth) {
+  const Sweep& sweep = run.sweep;
   if (sweep.noise_streams == NoiseStreams::independent) return 1;
-  // A chunk of steps reads and writes each weight once: the L2 cache keeps up with that, and a
-  // normal drawn for 64 costs next to nothing. The other cores may share the cache.
+  // A chunk of steps (with a projection: each step) reads and writes a weight once. The L2 cache
+  // keeps up with that, and a normal drawn for 64 costs next to nothing. Cores may share the cache.
   const long cache = sysconf(_SC_LEVEL2_CACHE_SIZE); // 0 or -1: not known
   const std::size_t weights = static_cast<std::size_t>(std::max(cache, 262144L)) / 4;
   const std::size_t scalar = sweep.precision == Precision::f32 ? sizeof(float) : sizeof(double);
-  const std::size_t member = scalar * kTileLanes * static_cast<std::size_t>(depth);
-  return std::clamp<std::size_t>(weights / member, 1, 64);
+  const std::size_t lanes = (lanes_per_task(run) + kTileLanes - 1) / kTileLanes * kTileLanes;
+  const std::size_t member = scalar * lanes * static_cast<std::size_t>(depth);
+  return std::clamp<std::size_t>(weights / member, 1, kMaxBundle);
 }
 
 bool train(const RunContext& run, const Task& task, TaskOutput& output, Progress& progress) {

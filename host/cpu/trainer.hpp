@@ -49,8 +49,11 @@ public:
 /// tile, at least one.
 std::size_t lanes_per_task(const RunContext& run);
 
+/// More configurations on one noise save nothing worth having.
+inline constexpr std::size_t kMaxBundle = 64;
+
 /// How many configurations a bundle holds at most, by the cache that its weights stay in.
-std::size_t bundle_size(const Sweep& sweep, int depth);
+std::size_t bundle_size(const RunContext& run, int depth);
 
 /// Runs a task; returns false when `progress.stop` was set before the end.
 bool train(const RunContext& run, const Task& task, TaskOutput& output, Progress& progress);

@@ -29,7 +29,9 @@ public:
     }
     // Before HDF5 sees it: the library can crash on a damaged structure.
     check_checksum(path);
-    budget_ = most_bytes(std::filesystem::file_size(path));
+    const std::uintmax_t size = std::filesystem::file_size(path, status);
+    if (status) throw FileError("'" + path + "' can't be read: " + status.message());
+    budget_ = most_bytes(size);
     begin_hdf5();
     const H5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, what_);
     // Closes what the library itself leaves open where an attribute of its own is not as it wants.

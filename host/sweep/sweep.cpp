@@ -230,10 +230,18 @@ void measure_networks(Sweep& sweep) {
   }
 }
 
-/// A number as format_number writes it (.1 is no TOML); other items as they are.
-std::string shortest(const std::string& item) {
+/// A number as TOML knows it, which is not .1, 1. or 01; other items as they are.
+std::string toml_number(const std::string& item) {
+  const auto digit = [&item](std::size_t i) {
+    return i < item.size() && item[i] >= '0' && item[i] <= '9';
+  };
+  const std::size_t first = item.find_first_not_of("+-"), dot = item.find('.');
+  const bool known = first != std::string::npos && digit(first) &&
+                     (item[first] != '0' || !digit(first + 1)) &&
+                     (dot == std::string::npos || digit(dot + 1));
+  if (known) return item;
   try {
-    return format_number(parse_number("", item) + 0.0); // -0 is 0
+    return format_number(parse_number("", item));
   } catch (const UsageError&) {
     return item;
   }
@@ -252,7 +260,7 @@ Sweep Sweep::from_settings(const Settings& given) {
     auto& items =
         sweep.settings.try_emplace(std::string(key.name), split_items(key.fallback)).first->second;
     if (!key.axis) continue;
-    for (std::string& item : items) item = shortest(item);
+    for (std::string& item : items) item = toml_number(item);
   }
   const KeyReader reader(sweep.settings);
   sweep.model = reader.one("model");

@@ -3,12 +3,13 @@
 
 Usage: issue_slots.py [BUILD_FOLDER | OBJECT...] [--list L,K]
 
-Of a build folder (default: build) it reads the single-precision kernels. Needs cuobjdump, on PATH,
-beside nvcc, in $CUOBJDUMP or from `pip install nvidia-cuda-cuobjdump nvidia-cuda-nvdisasm`.
+Of a build folder (default: build) it reads the kernels of both precisions. Needs cuobjdump, on
+PATH, beside nvcc, in $CUOBJDUMP or from `pip install nvidia-cuda-cuobjdump nvidia-cuda-nvdisasm`.
+Fails if a single-precision kernel up to depth 8 spills a register.
 
 A warp's scheduler issues an instruction a cycle, and predicated ones that do nothing count too. The
 hot path is one turn of the loop over full rounds: natural loops come from the control-flow graph
-and its dominators, and the turns of the outermost ones are enumerated. A turn may call nothing
+and its dominators, and the turns of the innermost ones are enumerated. A turn may call nothing
 (square roots of unusual numbers) and pass no barrier (projections); branches on conditions that do
 not change in the loop (noise, schedule, tail sums), known by what they are computed from, go the
 same way all along. Of the turns that are left the one with most square roots (noise) is taken, of
@@ -35,6 +36,9 @@ CLOCK = 1.98e9
 ALU = set('IADD3 VIADD LOP3 SHF ISETP FSETP SEL FSEL MOV LEA I2FP PRMT IMNMX VIMNMX FMNMX PLOP3 '
           'IABS SGXT BMSK LOP'.split())
 CYCLES = {'alu': 2, 'imad': 2, 'fma': 1, 'mufu': 8}
+# Multiplications and additions of a normal (15) and of a step on a weight: a turn with fewer leaves
+# steps out, which belong to other slices.
+OF_NORMAL, OF_STEP = 14, 4
 Instruction = collections.namedtuple('Instruction', 'guard op operands target')
 
 
@@ -237,13 +241,18 @@ def turns(code, following, header, body):
                 break
 
 
-def hot_path(code):
+def hot_path(code, bundle):
     def roots(path):
         return sum(code[p].op.startswith('MUFU') for p in path)
 
     following = graph(code)
+    def arithmetic(path):
+        return sum(code[p].op.split('.')[0] in ('FFMA', 'FMUL', 'FADD', 'DFMA', 'DMUL', 'DADD')
+                   for p in path)
+
     found = [path for header, body in loops(following).items() if roots(body)
-             for path in turns(code, following, header, body) if roots(path)]
+             for path in turns(code, following, header, body)
+             if roots(path) and arithmetic(path) >= 2 * roots(path) * (OF_NORMAL + OF_STEP * bundle)]
     if not found:
         sys.exit('issue_slots: a kernel without a loop over rounds')
     most = max(map(roots, found))
@@ -270,8 +279,8 @@ def warps(registers, bundle):
 
 
 def report(key, code, usage, show):
-    path, normals = hot_path(code)
     depth, bundle, kind = key
+    path, normals = hot_path(code, bundle)
     updates = normals * bundle
     if normals % (depth * (1 if depth % 4 == 0 else 2 if depth % 2 == 0 else 4)):
         sys.exit('issue_slots: the turn of depth %d holds %d normals' % (depth, normals))
@@ -311,12 +320,25 @@ def main():
     print('%3s %2s %3s %6s %5s %7s %6s %5s %5s | %6s %6s %6s %6s | %4s %7s %7s %5s %7s %8s' % (
         'L', 'K', '', 'slots', 'upd', 'slots/u', 'unif', 'wide', 'other', *CYCLES, 'regs', 'spills',
         'hot', 'stack', 'occup', '1e9/s'))
-    for path in arguments.paths:
-        if os.path.isdir(path):
-            path = os.path.join(path, 'kernels/CMakeFiles/sharpsweep_cuda.dir/launch_f32.cu.o')
+    spilling = []
+    for path in objects(arguments.paths):
         for key, (code, usage) in sorted(kernels(path).items()):
-            if key[0] in (1, 2, 3, 4, 8, 16):
-                report(key, code, usage, arguments.list)
+            report(key, code, usage, arguments.list)
+            spills = any(i.op.startswith(('STL', 'LDL')) for i in code.values())
+            if spills and key[0] <= 8 and key[2] == 'f':
+                spilling.append(key)
+    if spilling:
+        sys.exit('issue_slots: registers are spilled by (L, K, type) %s' % spilling)
+
+
+def objects(paths):
+    for path in paths:
+        if not os.path.isdir(path):
+            yield path
+            continue
+        for precision in ('f32', 'f64'):
+            yield os.path.join(path, 'kernels/CMakeFiles/sharpsweep_cuda.dir',
+                               'launch_%s.cu.o' % precision)
 
 
 if __name__ == '__main__':

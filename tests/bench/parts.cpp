@@ -3,6 +3,7 @@
 //
 //     build/tests/parts_bench --benchmark_filter=avx512
 #include <benchmark/benchmark.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <memory>
@@ -188,7 +189,8 @@ BENCHMARK(diagram)->Unit(benchmark::kMillisecond);
 
 void writer(benchmark::State& state) {
   const Dataset dataset = phase_diagram(grid(), results_of_grid(grid()));
-  const std::string path = std::filesystem::temp_directory_path() / "parts_bench.h5";
+  const std::string path =
+      std::filesystem::temp_directory_path() / ("parts_bench." + std::to_string(getpid()) + ".h5");
   begin_hdf5();
   for (auto _ : state) write_hdf5(path, path, dataset);
   std::filesystem::remove(path);

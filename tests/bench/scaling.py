@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """How the cost of a sweep grows, as one picture: seconds against networks, coordinates, depth, steps
-and threads, and memory against networks, each beside a straight line through the first point.
+and threads, and memory against networks, each cost beside that of the last point in proportion.
 
 Usage: scaling.py PROGRAM [-o PICTURE.png] [--rounds R] [--backend cpu|cuda]
 
@@ -51,7 +51,7 @@ def run(arguments, folder, keys, threads):
     memory = 0
     while process.poll() is None:
         memory = most_memory(process.pid) or memory
-        time.sleep(0.002)
+        time.sleep(0.02)  # seldom: it takes time of the run's own cores
     if process.returncode != 0:
         sys.exit("scaling: %s failed" % " ".join(command))
     return time.perf_counter() - begin, memory
@@ -94,7 +94,7 @@ def draw(measured, arguments):
             place.set(ylabel="times as fast as one")
             place.set_xticks(values)
         else:
-            # The cost of a larger sweep per unit, which the last point has almost alone.
+            # The last point hardly knows the fixed costs.
             line = [seconds[-1] * v / values[-1] for v in values]
             place.plot(values, line, "--", color=style.GREY, label="in proportion")
             scale = "linear" if name == "depth" else "log"
@@ -119,6 +119,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--backend", default="cpu", choices=["cpu", "cuda"])
     arguments = parser.parse_args()
+    os.makedirs(os.path.dirname(arguments.output) or ".", exist_ok=True)
     measured = measure(arguments)
     for name, points in measured.items():
         for value, seconds, memory in points:

@@ -20,6 +20,7 @@
 
 #include "host/backend.hpp"
 #include "kernels/device.cuh"
+#include "kernels/launch.hpp"
 #include "kernels/square_roots.cuh"
 #include "kernels/training.cuh"
 #include "tests/parity/coupled_cases.hpp"
@@ -129,11 +130,16 @@ Sweep grid(int depth, std::size_t etas, std::size_t targets) {
 }
 
 void check_shapes(Backend& gpu) {
-  for (const int depth : {1, 2, 3, 4, 5, 6, 7, 8}) {
-    // Enough lanes for bundles; 13 configurations leave a remainder for every bundle size.
-    compare_with_cpu(grid(depth, 13, 1000), gpu, "bundles at depth " + std::to_string(depth));
+  for (const Precision precision : {Precision::f32, Precision::f64}) {
+    for (int depth = 1; depth <= ssam::kMaxDepth; ++depth) {
+      // Enough lanes for bundles; 13 configurations make one of each size.
+      Sweep bundles = grid(depth, 13, 1000);
+      bundles.precision = precision;
+      if (depth > 8) bundles.step_size = {1e-4};
+      compare_with_cpu(bundles, gpu, "bundles at depth " + std::to_string(depth));
+    }
   }
-  Sweep wide = grid(2, 3, 3001);
+  Sweep wide = grid(2, 5, 3001);
   wide.record = 7;
   wide.schedule = {Schedule::Kind::power, 20, 0.7};
   compare_with_cpu(wide, gpu, "networks of 3001 coordinates with a path");
@@ -166,6 +172,7 @@ void check_shapes(Backend& gpu) {
   diverging.step_size = {0.9};
   diverging.steps = 3000;
   compare_with_cpu(diverging, gpu, "diverging networks");
+  report(cuda::bundles_launched == (1 | 4 | 8), "bundles of 1, 4 and 8 were among these");
 }
 
 template <int kGenerator>
@@ -247,8 +254,11 @@ int run(bool timing) {
   std::unique_ptr<Backend> gpu;
   try {
     int devices = 0;
-    if (cudaGetDeviceCount(&devices) == cudaSuccess && devices > 0) {
-      report(cuda::wrong_square_roots() == 0, "every bare square root is the rounded one");
+    if (cudaGetDeviceCount(&devices) != cudaSuccess) devices = 0;
+    for (int device = 0; device < devices; ++device) {
+      check(cudaSetDevice(device), "be selected");
+      report(cuda::wrong_square_roots() == 0,
+             "GPU " + std::to_string(device) + ": every bare square root is the rounded one");
     }
     gpu = make_cuda_backend(); // refuses such a GPU
   } catch (const DeviceError& error) {

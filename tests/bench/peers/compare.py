@@ -5,9 +5,10 @@ Usage: compare.py PROGRAM [--cores N] [--seconds S] [--rounds R] [--backend cpu|
        [--python PYTHON] [--sweep FILE]
 
 All train the grid of the sweep file in float32, on the same N cores, one after the other, R times
-round; printed are medians of updates (steps of a weight) per second, and of the ratios of each
-round. Every peer is warmed up before, and its mean final products have to be sharpsweep's within 6
-standard errors in every cell. A peer that is not installed is left out.
+round, the engine also without sharing noise among configurations; printed are medians of updates
+(steps of a weight) per second, and of the ratios of each round. Every peer is warmed up before, and
+its mean final products have to be sharpsweep's within 6 standard errors in every cell. A peer that
+is not installed is left out.
 """
 import argparse
 import json
@@ -29,10 +30,10 @@ CHECK = {"steps": 400, "step_size": 2e-4, "tail_average": 0}
 
 
 class Engine:
-    def __init__(self, arguments, depth, folder):
+    def __init__(self, arguments, depth, folder, *options):
         self.output = os.path.join(folder, "engine.h5")
         self.command = [arguments.program, "run", arguments.sweep, "-o", self.output, "--quiet",
-                        "--overwrite", "--backend", arguments.backend, "--depth", str(depth)]
+                        "--overwrite", "--backend", arguments.backend, "--depth", str(depth), *options]
         if arguments.backend == "cpu":
             self.command += ["--threads", str(arguments.cores)]
 
@@ -166,8 +167,10 @@ def main():
             files = [os.path.join(folder, kind + ".npz") for kind in ("check", "time")]
             for path, size in zip(files, (CHECK["step_size"], step_size)):
                 np.savez(path, **work_of(checked, depth, size))
-            steps = {"sharpsweep": long_enough(engine.seconds, arguments.seconds)}
-            runs, peers = {"sharpsweep": engine.seconds}, []
+            alone = Engine(arguments, depth, folder, "--noise_streams", "independent")
+            runs = {"sharpsweep": engine.seconds, "sharpsweep, own noise": alone.seconds}
+            steps = {name: long_enough(run, arguments.seconds) for name, run in runs.items()}
+            peers = []
             for name in PEERS:
                 peer = Peer(arguments.python, name, files)
                 if "missing" in peer.about:
