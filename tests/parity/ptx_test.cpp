@@ -20,8 +20,11 @@
   DO(4, 1, f)                                                                                      \
   DO(5, 1, f)                                                                                      \
   DO(8, 1, f)                                                                                      \
-  DO(16, 1, f) DO(1, 8, f) DO(2, 8, f) DO(3, 4, f) DO(4, 8, f) DO(6, 4, f) DO(8, 8, f)             \
-      DO(10, 4, f) DO(2, 1, d) DO(3, 1, d) DO(9, 1, d) DO(4, 4, d)
+  DO(16, 1, f)                                                                                     \
+  DO(1, 8, f)                                                                                      \
+  DO(2, 8, f)                                                                                      \
+  DO(3, 4, f)                                                                                      \
+  DO(4, 8, f) DO(6, 4, f) DO(8, 8, f) DO(10, 4, f) DO(2, 1, d) DO(3, 1, d) DO(9, 1, d) DO(4, 4, d)
 PTX_KERNELS(PTX_DECLARE)
 
 namespace sharpsweep {
