@@ -32,14 +32,9 @@ public:
     return bare ? "" : " " + option->get_type_name();
   }
   std::string make_option_desc(const CLI::Option* option) const override {
-    std::istringstream words(option->get_description());
     std::string text;
-    std::size_t length = 0;
-    for (std::string word; words >> word; length += word.size()) {
-      const bool next_line = length + 1 + word.size() > kWidth - kColumn;
-      if (!text.empty()) text += next_line ? '\n' : ' ';
-      length = next_line ? 0 : length + 1;
-      text += word;
+    for (const std::string& line : wrapped(option->get_description(), kWidth - kColumn)) {
+      text += (text.empty() ? "" : "\n") + line;
     }
     return text;
   }

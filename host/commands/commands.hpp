@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "host/backend.hpp"
@@ -56,6 +57,9 @@ struct SlurmOptions {
   bool resume = false;                 ///< extend a finished output
 };
 ExitCode slurm_command(const Sweep& sweep, const SlurmOptions& options);
+
+/// The words of a text, broken into lines of at most `width` columns.
+std::vector<std::string> wrapped(std::string_view text, std::size_t width);
 
 enum class Format { text, json };
 ExitCode plan_command(const Sweep& sweep, const BackendOptions& backend, Format format);

@@ -1,13 +1,28 @@
+#include <algorithm>
 #include <cstdio>
 #include <set>
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "host/commands/commands.hpp"
 #include "sharpsweep/sweep/sweep.hpp"
 
 namespace sharpsweep {
+
+std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
+  std::istringstream words{std::string(text)};
+  std::vector<std::string> lines;
+  for (std::string word; words >> word;) {
+    if (lines.empty() || lines.back().size() + 1 + word.size() > width) {
+      lines.push_back(word);
+    } else {
+      lines.back() += " " + word;
+    }
+  }
+  return lines;
+}
 
 namespace {
 
@@ -15,18 +30,11 @@ namespace {
 void print_entry(std::string_view name, std::string_view text) {
   constexpr std::size_t kColumn = 21, kWidth = 96;
   std::string line = "  " + std::string(name);
-  std::istringstream words{std::string(text)};
-  bool first = true;
-  for (std::string word; words >> word; first = false) {
-    if (!first && line.size() + 1 + word.size() > kWidth) {
-      std::printf("%s\n", line.c_str());
-      line.clear();
-      first = true;
-    }
-    line += first && line.size() < kColumn ? std::string(kColumn - line.size(), ' ') : " ";
-    line += word;
+  for (const std::string& words : wrapped(text, kWidth - kColumn)) {
+    line.resize(std::max(kColumn, line.size() + 1), ' ');
+    std::printf("%s%s\n", line.c_str(), words.c_str());
+    line.clear();
   }
-  std::printf("%s\n", line.c_str());
 }
 
 /// What a sweep of the defaults yields, and what each word of a key adds to it.

@@ -12,27 +12,9 @@
 #include "sharpsweep/numerics/sha256.hpp"
 #include "tests/parity/golden_coupled.hpp"
 #include "tests/parity/golden_sweep.hpp"
+#include "tests/settings.hpp"
 
 namespace sharpsweep {
-
-/// Settings from "key = value; key = value".
-inline Settings settings_of(std::string_view text) {
-  Settings settings;
-  const auto trimmed = [](std::string_view part) {
-    const std::size_t begin = part.find_first_not_of(' ');
-    return std::string(begin == std::string_view::npos ? "" : part.substr(begin));
-  };
-  while (!text.empty()) {
-    const std::size_t end = text.find(';');
-    const std::string_view line = text.substr(0, end);
-    const std::size_t equals = line.find('=');
-    std::string key = trimmed(line.substr(0, equals));
-    key.erase(key.find_last_not_of(' ') + 1);
-    settings[key] = split_items(trimmed(line.substr(equals + 1)));
-    text = end == std::string_view::npos ? "" : text.substr(end + 1);
-  }
-  return settings;
-}
 
 inline Sweep sweep_of(const golden::CoupledCase& c, const char* precision) {
   Settings settings = settings_of(c.settings);

@@ -13,26 +13,13 @@
 #include "host/data_file.hpp"
 #include "sharpsweep/models/sam_classification_model.hpp"
 #include "tests/model_run.hpp"
+#include "tests/settings.hpp"
 #include "tests/unit/sam_classification_run.hpp"
 
 namespace sharpsweep::sam_classification {
 namespace {
 
 using Experiment = test::Experiment<Model>;
-
-/// Settings from "key = value; key = value".
-Settings settings_of(std::string_view text) {
-  Settings settings;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(';'), text.size());
-    const std::string_view line = text.substr(0, end);
-    const std::size_t equals = line.find('=');
-    const auto trimmed = [](std::string_view part) { return split_items(part).at(0); };
-    settings[trimmed(line.substr(0, equals))] = split_items(line.substr(equals + 1));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return settings;
-}
 
 /// A sweep of which cells are run and read by name.
 class Cells {
