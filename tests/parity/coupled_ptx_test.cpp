@@ -165,7 +165,7 @@ void expect_equal_to_cpu(const Sweep& sweep) {
 
 void expect_equal_to_cpu(const std::string& settings) {
   SCOPED_TRACE(settings);
-  const golden::CoupledCase c{settings.c_str(), "", ""};
+  const golden::CoupledCase c{settings.c_str(), "", "", ""};
   expect_equal_to_cpu<float>(sweep_of(c, "f32"));
   expect_equal_to_cpu<double>(sweep_of(c, "f64"));
 }
