@@ -81,12 +81,10 @@ private:
   std::unique_ptr<T[], decltype(&std::free)> values_;
 };
 
-/// The kernel of M in the arithmetic of T, and how many networks it takes.
+/// The kernel of M in the arithmetic of T.
 template <class M, class T>
-std::pair<cpu::AdvanceTile, std::size_t> kernel_of(const cpu::CoupledKernels& kernels) {
-  constexpr std::size_t index = CoupledModels::index_of<M>();
-  if constexpr (sizeof(T) == sizeof(float)) return {kernels.f32[index], kernels.f32_width};
-  return {kernels.f64[index], kernels.f64_width};
+const cpu::CoupledKernel& kernel_of(const cpu::CoupledKernels& kernels) {
+  return (sizeof(T) == sizeof(float) ? kernels.f32 : kernels.f64)[CoupledModels::index_of<M>()];
 }
 
 /// Trains the network of grid point number `point` (the last axis fastest) in scalars of type R.
@@ -107,7 +105,7 @@ Run run_network(const Experiment<M>& experiment, std::size_t point, std::uint64_
   Rows<R> c(sizes.constants), s(sizes.state), work(sizes.work);
   for (std::size_t i = 0; i < sizes.constants; ++i) c[i] = static_cast<R>(constants[i]);
   for (std::size_t i = 0; i < sizes.state; ++i) s[i] = static_cast<R>(state[i]);
-  const auto [advance, width] = kernel_of<M, R>(cpu::kScalarCoupledKernels);
+  const auto [width, advance] = kernel_of<M, R>(cpu::kScalarCoupledKernels).narrow;
   const NoiseLanes lanes{&noise.key, &noise.seed};
   for (std::uint64_t step = 0; step < steps; step += slice) {
     const auto count = static_cast<std::uint32_t>(std::min<std::uint64_t>(slice, steps - step));
@@ -118,18 +116,19 @@ Run run_network(const Experiment<M>& experiment, std::size_t point, std::uint64_
   return run;
 }
 
-/// The lanes of a kernel are the networks that scalars train, bit for bit: those of the grid, and
+/// The lanes of a tile are the networks that scalars train, bit for bit: those of the grid, and
 /// again of other seeds where there are more lanes.
 template <class T, class M>
 void expect_lanes_to_be_networks(const Experiment<M>& experiment, std::uint32_t steps,
-                                 const cpu::CoupledKernels& kernels) {
-  const auto [advance, width] = kernel_of<M, T>(kernels);
+                                 const cpu::CoupledKernels& kernels, bool wide) {
+  const cpu::CoupledKernel& kernel = kernel_of<M, T>(kernels);
   std::map<Shape, std::vector<std::size_t>> alike;
   for (std::size_t p = 0; p < experiment.points(); ++p) {
     const std::vector<std::size_t> index = experiment.index(p);
     alike[experiment.model->shape(Point(experiment.axes, index))].push_back(p);
   }
   for (const auto& [shape, points] : alike) {
+    const auto [width, advance] = kernel.for_tile(shape, wide ? kernel.wide.width : 1);
     const Sizes sizes = M::sizes(shape);
     Rows<T> c(sizes.constants * width), s(sizes.state * width), work(sizes.work * width);
     std::vector<std::uint64_t> key(width);
@@ -155,7 +154,7 @@ void expect_lanes_to_be_networks(const Experiment<M>& experiment, std::uint32_t 
                                        {key[lane], seed[lane]}, 64);
       for (std::size_t i = 0; i < sizes.state; ++i) {
         ASSERT_EQ(static_cast<double>(s[i * width + lane]), alone.state[i])
-            << kernels.name << ", lane " << lane << ", number " << i;
+            << kernels.name << (wide ? ", wide" : "") << ", lane " << lane << ", number " << i;
       }
     }
   }
@@ -166,8 +165,10 @@ template <class M>
 void expect_lanes_to_be_networks(const Experiment<M>& experiment, std::uint32_t steps) {
   for (const cpu::Kernels* set : cpu::available_kernels()) {
     const cpu::CoupledKernels& kernels = cpu::coupled_kernels_named(set->name);
-    expect_lanes_to_be_networks<float>(experiment, steps, kernels);
-    expect_lanes_to_be_networks<double>(experiment, steps, kernels);
+    for (const bool wide : {false, true}) {
+      expect_lanes_to_be_networks<float>(experiment, steps, kernels, wide);
+      expect_lanes_to_be_networks<double>(experiment, steps, kernels, wide);
+    }
   }
 }
 

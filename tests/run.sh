@@ -5,6 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../sweeps/prepare.sh"
 
 need "${BUILD_PACKAGES[@]}" "${PLOT_PACKAGES[@]}" python3-netcdf4 netcdf-bin octave clang clang-tidy
 want libbenchmark-dev
+want octave-netcdf
 want slurmctld slurmd slurm-client munge # for one test, which is skipped without
 build "$ROOT/build"
 ctest --test-dir "$ROOT/build" --output-on-failure --no-tests=error -j "$(nproc)" "$@"

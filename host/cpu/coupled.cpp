@@ -106,7 +106,7 @@ private:
 };
 
 template <class T>
-bool train_as(const Sweep& sweep, UnitNetworks& unit, AdvanceTile advance, std::size_t width,
+bool train_as(const Sweep& sweep, UnitNetworks& unit, const CoupledKernel& kernel,
               Progress& progress) {
   std::map<Shape, std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < unit.networks().size(); ++i) {
@@ -114,10 +114,12 @@ bool train_as(const Sweep& sweep, UnitNetworks& unit, AdvanceTile advance, std::
   }
   const std::vector<std::uint64_t> record_steps = sweep.record_steps();
   for (const auto& [shape, members] : groups) {
-    for (std::size_t first = 0; first < members.size(); first += width) {
-      Tile<T> tile(unit, std::span(members).subspan(first, std::min(width, members.size() - first)),
-                   width);
+    for (std::size_t first = 0; first < members.size();) {
+      const std::size_t left = members.size() - first;
+      const auto [width, advance] = kernel.for_tile(shape, left);
+      Tile<T> tile(unit, std::span(members).subspan(first, std::min(width, left)), width);
       if (!tile.run(sweep, advance, record_steps, progress)) return false;
+      first += width;
     }
   }
   return true;
@@ -137,10 +139,9 @@ bool train_coupled_unit(const Sweep& sweep, const WorkUnit& unit, const CoupledK
                         Progress& progress, UnitResult earlier, UnitResult& result) {
   UnitNetworks networks(sweep, unit);
   const std::size_t model = sweep.coupled->registered();
-  const bool done =
-      sweep.precision == Precision::f32
-          ? train_as<float>(sweep, networks, kernels.f32[model], kernels.f32_width, progress)
-          : train_as<double>(sweep, networks, kernels.f64[model], kernels.f64_width, progress);
+  const bool done = sweep.precision == Precision::f32
+                        ? train_as<float>(sweep, networks, kernels.f32[model], progress)
+                        : train_as<double>(sweep, networks, kernels.f64[model], progress);
   if (!done) return false;
   progress.diverged.fetch_add(networks.count_diverged(), std::memory_order_relaxed);
   result = networks.reduce(std::move(earlier));

@@ -17,11 +17,28 @@ using AdvanceTile = void (*)(const Shape& shape, const Steps& steps, const Noise
                              const std::byte* constants, std::byte* state, std::byte* work);
 inline constexpr std::size_t kTileAlignment = 64;
 
+/// Code for tiles of so many lanes.
+struct TileCode {
+  std::size_t width = 0;
+  AdvanceTile advance = nullptr;
+};
+
+/// One model in one precision.
+struct CoupledKernel {
+  TileCode narrow; ///< for networks of every shape
+  TileCode wide;   ///< for those that wide_serves(); width 0: there is none
+  bool (*wide_serves)(const Shape&) = nullptr;
+
+  /// The code for the next tile of `networks` of one shape.
+  const TileCode& for_tile(const Shape& shape, std::size_t networks) const {
+    return networks > narrow.width && wide.width > 0 && wide_serves(shape) ? wide : narrow;
+  }
+};
+
 /// The kernels of one instruction set, by the models' places in registry.hpp.
 struct CoupledKernels {
   std::string_view name;
-  std::size_t f32_width, f64_width;
-  std::span<const AdvanceTile> f32, f64;
+  std::span<const CoupledKernel> f32, f64;
 };
 extern const CoupledKernels kScalarCoupledKernels, kAvx2CoupledKernels, kAvx512CoupledKernels;
 /// \param name  of an instruction set that this machine has

@@ -4,6 +4,7 @@
 namespace sharpsweep::cpu {
 
 constinit const CoupledKernels kAvx2CoupledKernels =
-    make_coupled_kernels<Pack<avx2::F32, 2>, Pack<avx2::F64, 2>>("avx2");
+    make_coupled_kernels<Pack<avx2::F32, 2>, Pack<avx2::F64, 2>, Pack<avx2::F32, 8>,
+                         Pack<avx2::F64, 8>>("avx2");
 
 } // namespace sharpsweep::cpu

@@ -15,20 +15,34 @@ void advance_tile(const Shape& shape, const Steps& steps, const NoiseLanes& nois
                          reinterpret_cast<R*>(state), reinterpret_cast<R*>(work));
 }
 
+template <class M, class R>
+constexpr TileCode tile_code() {
+  return {static_cast<std::size_t>(ValueTraits<R>::width), &advance_tile<M, R>};
+}
+
+template <class M, class Narrow, class Wide>
+constexpr CoupledKernel make_coupled_kernel() {
+  CoupledKernel kernel{tile_code<M, Narrow>(), {}, nullptr};
+  if constexpr (kWideTile<Wide> && requires(const Shape& shape) { M::few_numbers(shape); }) {
+    kernel.wide = tile_code<M, Wide>();
+    kernel.wide_serves = &M::few_numbers;
+  }
+  return kernel;
+}
+
 /// A table of every model, and one more entry so that it is never empty.
-template <class R, class List>
+template <class Narrow, class Wide, class List>
 struct CoupledTable;
-template <class R, class... M>
-struct CoupledTable<R, ModelList<M...>> {
-  static constexpr AdvanceTile entries[] = {&advance_tile<M, R>..., nullptr};
+template <class Narrow, class Wide, class... M>
+struct CoupledTable<Narrow, Wide, ModelList<M...>> {
+  static constexpr CoupledKernel entries[] = {make_coupled_kernel<M, Narrow, Wide>()..., {}};
 };
 
-template <class F32, class F64>
+/// \tparam F32, F64  of narrow tiles; the same where there are no wide ones
+template <class F32, class F64, class WideF32 = F32, class WideF64 = F64>
 constexpr CoupledKernels make_coupled_kernels(std::string_view name) {
-  return {name, static_cast<std::size_t>(ValueTraits<F32>::width),
-          static_cast<std::size_t>(ValueTraits<F64>::width),
-          std::span<const AdvanceTile>(CoupledTable<F32, CoupledModels>::entries),
-          std::span<const AdvanceTile>(CoupledTable<F64, CoupledModels>::entries)};
+  return {name, std::span<const CoupledKernel>(CoupledTable<F32, WideF32, CoupledModels>::entries),
+          std::span<const CoupledKernel>(CoupledTable<F64, WideF64, CoupledModels>::entries)};
 }
 
 } // namespace sharpsweep::cpu

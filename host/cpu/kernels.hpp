@@ -44,6 +44,12 @@ struct Kernels {
   StepKernels<double> f64[16]; ///< by depth - 1
 };
 
+/// Generators, in source files of their own: the register allocator then serves Philox alone.
+void fill_normals_avx2(const NoiseAddress& address, std::uint64_t first_block, int blocks,
+                       float* z);
+void fill_normals_avx512(const NoiseAddress& address, std::uint64_t first_block, int blocks,
+                         float* z);
+
 /// The instruction sets that this machine runs, the fastest last; never empty ("scalar").
 std::span<const Kernels* const> available_kernels();
 

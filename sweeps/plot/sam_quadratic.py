@@ -19,8 +19,7 @@ from matplotlib.patches import Patch
 import style
 
 WON, LOST = "#FBE3B5", "#2F78B0"
-# ln of the smallest normal number and of the smallest one.
-LIMITS = {"f32": (-87.34, -103.28), "f64": (-708.40, -744.44)}
+LEAST_LOG = {"f32": -87.34, "f64": -708.40}  # ln of the smallest normal number
 LINES = ["-", "--", "-.", (0, (5, 1, 1, 1, 1, 1))]
 THEORY_LINE = {"color": "black", "lw": 1}
 
@@ -93,7 +92,7 @@ def draw_amplitude(data):
 
 def draw_winner(data):
     precision = data.attrs["keys"]["precision"]
-    normal, least = LIMITS[precision]
+    least = LEAST_LOG[precision]
     a = data["step_size"].values * data.attrs["largest"]
     kappa = data["condition"].values
     figure, axes = style.panels(data.sizes["arithmetic"], data.sizes["rho"], width=3.6,
@@ -107,10 +106,7 @@ def draw_winner(data):
                              vmin=-0.5, vmax=1.5, rasterized=True)
             if word == "plain":
                 dip = cell["dip_theory"].values
-                style.contour(place, kappa, a, dip, [normal], colors="black", linewidths=1,
-                              linestyles="--")
-                style.contour(place, kappa, a, dip, [least], colors="black", linewidths=1.5,
-                              linestyles="-")
+                style.contour(place, kappa, a, dip, [least], colors="black", linewidths=1.5)
             style.log_axis(place.xaxis, kappa)
             place.set_xlim(kappa[0], kappa[-1])
             place.set_title(rf"{word}, $\rho = {style.number(float(cell['rho']))}$")
@@ -120,9 +116,8 @@ def draw_winner(data):
     style.title(figure, f"Which axis SAM is on after ${steps}$ steps, in {precision}", data)
     handles = [Patch(color=WON, label=r"$e_1$, as theory says"),
                Patch(color=LOST, label="another: $v_1$ was lost, or too few steps"),
-               Line2D([], [], color="black", ls="--", lw=1,
-                      label=rf"predicted dip $\ln|v_1|$ = {normal:.0f}: smallest normal number"),
-               Line2D([], [], color="black", lw=1.5, label=f"{least:.0f}: smallest number")]
+               Line2D([], [], color="black", lw=1.5,
+                      label=rf"predicted dip $\ln|v_1|$ = {least:.0f}: smallest normal number")]
     style.legend_below(figure, handles)
     return figure
 

@@ -19,6 +19,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = "/usr/bin/python3"  # the distribution's, for which the plotting packages are installed
 SHORT = ("--steps", "200")  # the README's own lengths say nothing more here
 
+OCTAVE_NETCDF = shutil.which("octave-cli") and subprocess.run(
+    ["octave-cli", "--eval", "pkg load netcdf"], capture_output=True).returncode == 0
+
 
 def key_table():
     """The lines of the README's table of keys, from `sharpsweep models ssam`."""
@@ -113,6 +116,15 @@ class Readme(unittest.TestCase):
             with self.subTest(block):
                 printed = self.succeeds(["octave-cli", "--eval", block])
                 self.assertRegex(printed, r"ans =\s+48\s+16\s+1\s+2\s+2\s")
+
+    @unittest.skipUnless(OCTAVE_NETCDF, "octave's netcdf package is not installed")
+    def test_the_matlab_code_runs_in_octave(self):
+        for block in blocks("matlab"):
+            with self.subTest(block):
+                # There may be no screen to draw on.
+                code = "pkg load netcdf; imagesc = @(x, y, z) disp([numel(x), numel(y), size(z)]);"
+                printed = self.succeeds(["octave-cli", "--eval", code + block])
+                self.assertEqual(printed.split(), "16 48 48 16".split())
 
     def test_pictures_and_folders_exist(self):
         places = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README)

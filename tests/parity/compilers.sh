@@ -14,7 +14,8 @@ check() { # COMPILER LEVEL
     for source in host/sweep/{axis,key_reader,keys,models,sweep,work_units} \
         host/analysis/max_margin host/coupled/unit_networks \
         host/cpu/{backend,coupled,trainer,dispatch} \
-        host/cpu/{kernels,coupled}_{scalar,avx2,avx512} tests/parity/golden_main; do
+        host/cpu/{kernels,coupled}_scalar host/cpu/{normals,kernels,coupled}_{avx2,avx512} \
+        tests/parity/golden_main; do
         case $source in
         *avx2) set -- -mavx2 -mfma ;;
         *avx512) set -- -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma ;;

@@ -125,7 +125,7 @@ std::vector<T> train_scalar(const Sweep& sweep, const Network& network) {
       work(network.sizes.work);
   constants.put(network.constants);
   state.put(network.state);
-  kernels[sweep.coupled->registered()](
+  kernels[sweep.coupled->registered()].narrow.advance(
       network.shape, {0, static_cast<std::uint32_t>(sweep.steps), sweep.steps},
       {&network.noise.key, &network.noise.seed}, constants.bytes(), state.bytes(), work.bytes());
   return state.get();

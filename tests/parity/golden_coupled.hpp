@@ -26,13 +26,13 @@ inline constexpr CoupledCase kCoupledCases[] = {
      "2ec55e277b96c45d75643bcf87c6b20c6fc606dbd0f5c29fa7b6ce1bf85cab1c"},
     {"model = sam_quadratic; arithmetic = log,plain; lambda_2 = lin(0.1,0.9,5); step_size = "
      "lin(0.2,1.8,5); steps = 300",
-     "e5bdcf080365f9518740308016e8514e8734258f0048090c64de437e3a0a80bf",
-     "ab186779daf5e2b71aca00401e68b89bdfbc437553cef2cb4f456d3c6ba7b81f",
+     "8cf07763a7921daa3e1c23b5aff279927888ddc6c18ce250d398c8cb76b450b5",
+     "bdcef63c76692dea42fc2b2349cec364a09ba9a2857241afbec43e807f74ecde",
      "85ce149ed77556d9a1193673801e5b96dc8cd614b29969de08c9ac2f34cdc020"},
     {"model = sam_quadratic; spectrum = "
      "1,0.9,0.85,0.8,0.7,0.65,0.6,0.5,0.45,0.4,0.35,0.3,0.25,0.2,0.15,0.1,0.05; arithmetic = "
      "log,plain; start = gaussian(1); seeds = 9; step_size = 0.3,0.9; steps = 250",
-     "37707180517b6313126a0b21acf5f0fd9e2f1a08174fd11d0d94f014a661aa19",
+     "4e0c58ce27b483c926edd7487692198cfb96fe5c0c3879238b49459f3f56dc51",
      "bb0645f3b070337a17525eff1aac253d5f713886e89f2a08c3cc18052e8bc0cf",
      "abbad4ff5fef36de7fd52c38d7a093cc84e9ee3dcb34328be52d4b5db147893b"},
     {"model = sam_quadratic; spectrum = 1,0.5,0.25; start = gaussian(2); seeds = 70; steps = 100",
@@ -49,7 +49,7 @@ inline constexpr CoupledCase kCoupledCases[] = {
      "63eaba21a1905b74b2f65e3afc4756e3fcec08ff1e368361286acff62f80ffd5"},
     {"model = sam_quadratic; landscape = competing; arithmetic = log,plain; v_0 = 0.1,0.3; steps = "
      "400",
-     "8a70a7d71cf05ba0ab918636ffc6a4b166918758d2eb8f7b8700b90d454508b1",
+     "8b93d5845a574a1bcc22bf4cd1e696a0c007eb875f112ef2c8e5b8409b8a9324",
      "83c170502432060209d3f763e339579ea011b5754817375b29114d078389169b",
      "f638efd2b7bec24dca23edbad8db5f54d431696f34d97fa98d0042146326f3dc"},
     {"model = label_noise; activation = cubic,quintic,tanh,sinh; batch = full,single; noise = "
@@ -85,12 +85,12 @@ inline constexpr CoupledCase kCoupledCases[] = {
      "3d4f6d5ec86f69fdc0cbb2c5ee4628b2fbfa95fd0aab60d30c7453241c719abc"},
     {"model = sam_quadratic; spectrum = 1,0.7,0.4,0.2; arithmetic = log,plain; start = "
      "gaussian(1); seeds = 5; step_size = 0.3,1.2; steps = 150",
-     "de54a9870040260125df0823c80f593da0a87336aa74266cd652f0c9fd811f96",
+     "764957f6247a664e8dfbf9c45ef67e1b0f3e60e4d86c8b16b42e4c9ac4559a9a",
      "bfee845a9fa241904b8856d7dda69b0e93dee161f41b6b5eba6e6a8f6578b28a",
      "02383d3e0ba53fcfdb2c174064e5261ce7adbeef89da840cb094b97f58f33b56"},
     {"model = sam_quadratic; spectrum = 1,0.9,0.8,0.7,0.6,0.5,0.4,0.3; arithmetic = log,plain; "
      "condition = 5,20; step_size = 0.3,1.2; steps = 150",
-     "cf8d32318eec37d8a7f36e56f1b9b9d0fcc74c7d1e88dfb6785fca0c2095aa18",
+     "8599334a0c2121bb8c25654c1700fe4d360635fee0dfbc8c15e9b5fd045d9f43",
      "216ee83f8ed9d2d4a2befde7933eb02201b41c8c4dc01927d58705562e101864",
      "fa33515ea932f976e955efba24dc2a7853afca955a56f5621077b9649033a80a"},
     {"model = label_noise; samples = 1; neurons = 1,3,4,9; activation = cubic,quintic,tanh,sinh; "

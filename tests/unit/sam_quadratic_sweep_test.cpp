@@ -131,11 +131,9 @@ void expect_winner_map(double lost, double safe) {
 }
 
 TEST(QuadraticSweep, PlainNumbersLoseTheWinnerThatDips) {
-  // Up to where numbers stop being normal; down to the smallest one, and the prediction's error on
-  // both sides. Far below a run may still be saved: rounding holds a coordinate at the smallest
-  // number while |m_1| > 1/2.
-  expect_winner_map<float>(-120, -82);
-  expect_winner_map<double>(-755, -700);
+  // The smallest normal number's logarithm, and the prediction's error on both sides.
+  expect_winner_map<float>(-87.3 - 5, -87.3 + 5);
+  expect_winner_map<double>(-708.4 - 5, -708.4 + 5);
 }
 
 TEST(QuadraticSweep, TheRunIsFollowed) {

@@ -119,6 +119,13 @@ public:
 
   Shape shape(const Point& point) const { return common(point).shape(); }
   static Sizes sizes(const Shape& shape) { return sizes(Common(shape)); }
+  /// The shapes that wide tiles train.
+  static bool few_numbers(const Shape& shape) {
+    const Common common(shape);
+    const auto [n, m, inputs] = common.extent;
+    return common.form == Form::diagonal && common.activation <= Activation::Kind::quintic &&
+           ((n <= 2 && m == 2) || (n == 1 && m == 4));
+  }
   bool start(const Point& point, NoiseKey noise, double* constants, double* state) const;
   template <class R>
   static SHARPSWEEP_INLINE void advance(const Shape& shape, const Steps& steps,
@@ -204,6 +211,14 @@ SHARPSWEEP_INLINE void Model::advance(const Shape& shape, const Steps& steps,
     const auto run = [&](auto recursion) {
       train<decltype(recursion), Phi, R>(phi, common, steps, noise, constants, state, work);
     };
+    if constexpr (kWideTile<R>) {
+      if constexpr (!Phi::kRemembers) {
+        if (n == 2) return run(Diagonal<2, 2>());
+        if (common.extent.neurons == 2) return run(Diagonal<1, 2>());
+        return run(Diagonal<1, 4>());
+      }
+      return;
+    }
     if (common.form == Form::parameters) return run(Parameters());
     // Code for so many samples and neurons; where there are hyperbolic functions little else
     // counts.

@@ -24,12 +24,17 @@
 ///     bool observe(const Point&, std::uint64_t step, const double* constants,
 ///                  const double* state, double* values) const;
 ///     void predict(const Point&, double* values) const;
+///     static bool few_numbers(const Shape&);      optional: see below
 ///
 /// start, observe and predict run on the host, in double, and may allocate; they must be
 /// deterministic: no libm between a sweep and a result. advance runs everywhere: it neither
 /// allocates nor branches on a value, and takes its functions from numerics/. `values` of observe
 /// has every order parameter in turn (`count` numbers each), that of predict the same and then the
 /// predictions; NaN where there is none. observe returns false where a network has diverged.
+///
+/// A model with few_numbers is also compiled for wide tiles (kWideTile<R>, pack.hpp), which hide
+/// the latency of small networks; advance then serves the shapes of which few_numbers is true, and
+/// leaves out the code of all others with `if constexpr`, so that little more is compiled.
 #pragma once
 
 #include <algorithm>

@@ -163,6 +163,10 @@ public:
     return {kExamples + n * d, layers * d + kTrack, layers * d,
             Workspace<double>::size(shape.word[0], d, n)};
   }
+  /// The shapes that wide tiles train.
+  static bool few_numbers(const Shape& shape) {
+    return shape.word[0] == 2 && static_cast<Rule>(shape.word[1]) == Rule::l2 && shape.word[3] <= 2;
+  }
 
   bool start(const Point& at, NoiseKey, double* constants, double* state) const;
 
@@ -179,8 +183,14 @@ public:
                              constants[2]};
     R* const track = state + static_cast<std::size_t>(depth) * d;
     Track<R> now{track[0], track[1], track[2], track[3], track[4]};
-    train(static_cast<Rule>(shape.word[1]), static_cast<Clock>(shape.word[2]), depth, problem,
-          state, now, Workspace<R>(work, depth, d), steps.count);
+    const auto rule = static_cast<Rule>(shape.word[1]);
+    const auto clock = static_cast<Clock>(shape.word[2]);
+    const Workspace<R> workspace(work, depth, d);
+    if constexpr (kWideTile<R>) {
+      train<2, Rule::l2>(2, clock, problem, state, now, workspace, steps.count);
+    } else {
+      train(rule, clock, depth, problem, state, now, workspace, steps.count);
+    }
     track[0] = now.tau;
     track[1] = now.tau_excess;
     track[2] = now.phi;

@@ -98,9 +98,9 @@ SHARPSWEEP_INLINE auto tree_sum(int d, F f) {
 /// Limits of the scalar T behind a value type.
 template <class T>
 inline constexpr bool kSingle = sizeof(T) == 4;
-/// The least squared norm that divides a gradient: the smallest normal number.
+/// The smallest normal number.
 template <class T>
-inline constexpr T kLeastSquare = static_cast<T>(kSingle<T> ? 0x1p-126 : 0x1p-1022);
+inline constexpr T kLeastNormal = static_cast<T>(kSingle<T> ? 0x1p-126 : 0x1p-1022);
 /// The least |m| that rounding resolves: an fma near 1 returns nothing smaller but zero.
 template <class T>
 inline constexpr T kLeastMultiplier = static_cast<T>(kSingle<T> ? 0x1p-48 : 0x1p-106);
@@ -118,7 +118,14 @@ using ScalarOf = typename ValueTraits<R>::Scalar;
 /// perturbation shrinks with the gradient, so that an exact zero stays where it is.
 template <class R>
 SHARPSWEEP_INLINE R gradient_norm(R norm_squared) {
-  return square_root(maximum(norm_squared, R(kLeastSquare<ScalarOf<R>>)));
+  return square_root(maximum(norm_squared, R(kLeastNormal<ScalarOf<R>>)));
+}
+
+/// x, but 0 in the place of a subnormal number. Those go no further down, since rounding holds them
+/// where they are, and arithmetic on them takes several times as long.
+template <class R>
+SHARPSWEEP_INLINE R normal_or_zero(R x) {
+  return select_less(absolute(x), R(kLeastNormal<ScalarOf<R>>), R(0), x);
 }
 
 /// l += ln|m|, sign *= sgn m
@@ -132,12 +139,11 @@ SHARPSWEEP_INLINE void multiply_log(R& log_magnitude, R& sign, R m) {
 
 /// One step of SAM on the quadratic, as it is usually trained.
 ///
-/// A coordinate that underflows on the way is lost for good, and the run ends on the cycle of a
-/// wrong axis (theory: descent). G itself has to stay above 1e-19 (float) or 1e-154 (double),
-/// where its square underflows.
-/// \param w  weights of the d coordinates, d >= 1, updated in place
-/// \param lambda  spectrum, largest first
-/// \return the gradient's norm G before the step
+/// A weight that falls below the smallest normal number on the way is lost for good, and the run
+/// ends on the cycle of a wrong axis (theory: descent). G itself has to stay above 1e-19 (float) or
+/// 1e-154 (double), where its square underflows. \param w  weights of the d coordinates, d >= 1,
+/// updated in place \param lambda  spectrum, largest first \return the gradient's norm G before the
+/// step
 template <class R, class Count>
 SHARPSWEEP_INLINE R step(R* w, const R* lambda, Count d, R step_size, R rho) {
   const R norm_squared = detail::tree_sum(
@@ -150,7 +156,7 @@ SHARPSWEEP_INLINE R step(R* w, const R* lambda, Count d, R step_size, R rho) {
   detail::each(
       d, [=](int i) __attribute__((always_inline)) {
         const R perturbed = fmadd(scale, mul(lambda[i], w[i]), w[i]);
-        w[i] = fnmadd(step_size, mul(lambda[i], perturbed), w[i]);
+        w[i] = detail::normal_or_zero(fnmadd(step_size, mul(lambda[i], perturbed), w[i]));
       });
   return norm;
 }
@@ -364,8 +370,8 @@ SHARPSWEEP_INLINE void competing_step(R (&u)[2], R& v, R step_size, R rho) {
   const R square[2] = {mul(u[0], u[0]), mul(u[1], u[1])};
   R m[2];
   competing_multipliers(square, v, step_size, rho, m);
-  u[0] = mul(u[0], m[0]);
-  u[1] = mul(u[1], m[1]);
+  u[0] = detail::normal_or_zero(mul(u[0], m[0]));
+  u[1] = detail::normal_or_zero(mul(u[1], m[1]));
 }
 
 /// The same in ln|u_i| and signs: the weaker direction falls by hundreds to thousands of nats while

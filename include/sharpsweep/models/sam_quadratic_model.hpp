@@ -90,6 +90,13 @@ public:
             static_cast<std::size_t>(layout.weights), 0};
   }
 
+  /// The shapes that wide tiles train.
+  static bool few_numbers(const Shape& shape) {
+    const detail::Layout layout(shape);
+    const bool logs = layout.arithmetic == Arithmetic::log;
+    return logs ? layout.weights == 2 : layout.weights <= 4;
+  }
+
   /// False on a small landscape that has no 2-cycle to start on: eta lambda >= 2, or a = b = 0.
   bool start(const Point& at, NoiseKey noise, double* constants, double* state) const;
 

@@ -142,16 +142,20 @@ template <class R>
 SHARPSWEEP_INLINE void train_quadratic(const Layout& layout, Span span, const R* constants,
                                        R* state) {
   if (layout.arithmetic == Arithmetic::log) {
-    switch (layout.coordinates) {
-    case 2:
+    if (layout.coordinates == 2) {
       return train_quadratic<true, 2>(layout, span, constants, state);
-    case 3:
-      return train_quadratic<true, 3>(layout, span, constants, state);
-    case 4:
-      return train_quadratic<true, 4>(layout, span, constants, state);
-    default:
-      return train_quadratic<true, 0>(layout, span, constants, state);
     }
+    if constexpr (!kWideTile<R>) {
+      switch (layout.coordinates) {
+      case 3:
+        return train_quadratic<true, 3>(layout, span, constants, state);
+      case 4:
+        return train_quadratic<true, 4>(layout, span, constants, state);
+      default:
+        return train_quadratic<true, 0>(layout, span, constants, state);
+      }
+    }
+    return;
   }
   switch (layout.coordinates) {
   case 1:
@@ -163,9 +167,10 @@ SHARPSWEEP_INLINE void train_quadratic(const Layout& layout, Span span, const R*
   case 4:
     return train_quadratic<false, 4>(layout, span, constants, state);
   case 8:
-    return train_quadratic<false, 8>(layout, span, constants, state);
+    if constexpr (!kWideTile<R>) train_quadratic<false, 8>(layout, span, constants, state);
+    return;
   default:
-    return train_quadratic<false, 0>(layout, span, constants, state);
+    if constexpr (!kWideTile<R>) train_quadratic<false, 0>(layout, span, constants, state);
   }
 }
 
@@ -208,8 +213,11 @@ SHARPSWEEP_INLINE void train(const Layout& layout, Span span, const R* constants
   }
   const R eta = constants[0], rho = constants[1];
   if (layout.landscape == Landscape::competing) {
-    return layout.arithmetic == Arithmetic::log ? train_competing<true>(span, eta, rho, state)
-                                                : train_competing<false>(span, eta, rho, state);
+    if (layout.arithmetic == Arithmetic::plain) {
+      return train_competing<false>(span, eta, rho, state);
+    }
+    if constexpr (!kWideTile<R>) train_competing<true>(span, eta, rho, state);
+    return;
   }
   R x = state[0], y = state[1];
   if (layout.landscape == Landscape::valley) {

@@ -62,6 +62,13 @@ struct Pack {
   }
 };
 
+/// Whether R is the pack of a wide tile: of more registers than two, which serve networks of few
+/// numbers, whose steps are short chains of operations that wait for each other.
+template <class R>
+inline constexpr bool kWideTile = false;
+template <class V, int N>
+inline constexpr bool kWideTile<Pack<V, N>> = N > 2;
+
 template <class V, int N>
 SHARPSWEEP_INLINE Pack<V, N> fmadd(Pack<V, N> a, Pack<V, N> b, Pack<V, N> c) {
   SHARPSWEEP_UNROLL

@@ -1,0 +1,11 @@
+#include "host/cpu/kernels.hpp"
+#include "sharpsweep/numerics/simd_avx2.hpp"
+
+namespace sharpsweep::cpu {
+
+void fill_normals_avx2(const NoiseAddress& address, std::uint64_t first_block, int blocks,
+                       float* z) {
+  fill_normals<avx2::Simd, 2>(address, first_block, blocks, z);
+}
+
+} // namespace sharpsweep::cpu
