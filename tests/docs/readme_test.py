@@ -124,7 +124,7 @@ class Readme(unittest.TestCase):
                 # There may be no screen to draw on.
                 code = "pkg load netcdf; imagesc = @(x, y, z) disp([numel(x), numel(y), size(z)]);"
                 printed = self.succeeds(["octave-cli", "--eval", code + block])
-                self.assertEqual(printed.split(), "16 48 48 16".split())
+                self.assertEqual(printed.split()[:4], "16 48 48 16".split())
 
     def test_pictures_and_folders_exist(self):
         places = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README)
