@@ -43,7 +43,8 @@ TEST(DeviceQueue, AFailingDeviceHandsItsBatchesToTheOthers) {
     std::atomic<bool> stop{false};
     run_on_devices(100, 3, 2, stop, [&](int device, std::size_t b) {
       // Let the sick device get hold of a batch before the others are through.
-      if (device != sick && failures == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      if (device != sick && failures == 0)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
       if (device == sick) {
         ++failures;
         throw DeviceError("sick");
