@@ -51,7 +51,7 @@ done
 if [ "$(uname -m)" = x86_64 ] && [[ $OUT != *-unoptimised ]]; then
     compile host/cpu/dispatch.cpp -DSHARPSWEEP_HAVE_X86_KERNELS
     compile host/cpu/coupled.cpp -DSHARPSWEEP_HAVE_X86_KERNELS
-    for kernels in kernels coupled; do
+    for kernels in normals kernels coupled; do
         compile host/cpu/${kernels}_avx2.cpp "$AVX2"
         compile host/cpu/${kernels}_avx512.cpp "$AVX512"
     done

@@ -29,9 +29,9 @@ struct CoupledKernel {
   TileCode wide;   ///< for those that wide_serves(); width 0: there is none
   bool (*wide_serves)(const Shape&) = nullptr;
 
-  /// The code for the next tile of `networks` of one shape.
+  /// The code for the next tile of `networks` of one shape: wide where it fills half a tile.
   const TileCode& for_tile(const Shape& shape, std::size_t networks) const {
-    return networks > narrow.width && wide.width > 0 && wide_serves(shape) ? wide : narrow;
+    return 2 * networks > wide.width && wide.width > 0 && wide_serves(shape) ? wide : narrow;
   }
 };
 

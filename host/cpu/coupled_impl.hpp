@@ -20,12 +20,18 @@ constexpr TileCode tile_code() {
   return {static_cast<std::size_t>(ValueTraits<R>::width), &advance_tile<M, R>};
 }
 
+/// Keyed by R, as all code of an instruction set: the linker must not share it with others.
+template <class M, class R>
+bool has_few_numbers(const Shape& shape) {
+  return M::few_numbers(shape);
+}
+
 template <class M, class Narrow, class Wide>
 constexpr CoupledKernel make_coupled_kernel() {
   CoupledKernel kernel{tile_code<M, Narrow>(), {}, nullptr};
   if constexpr (kWideTile<Wide> && requires(const Shape& shape) { M::few_numbers(shape); }) {
     kernel.wide = tile_code<M, Wide>();
-    kernel.wide_serves = &M::few_numbers;
+    kernel.wide_serves = &has_few_numbers<M, Wide>;
   }
   return kernel;
 }

@@ -106,7 +106,8 @@ def draw_winner(data):
                              vmin=-0.5, vmax=1.5, rasterized=True)
             if word == "plain":
                 dip = cell["dip_theory"].values
-                style.contour(place, kappa, a, dip, [least], colors="black", linewidths=1.5)
+                style.contour(place, kappa, a, dip, [least], colors="black", linewidths=1.5,
+                              linestyles="-")
             style.log_axis(place.xaxis, kappa)
             place.set_xlim(kappa[0], kappa[-1])
             place.set_title(rf"{word}, $\rho = {style.number(float(cell['rho']))}$")

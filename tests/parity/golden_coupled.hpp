@@ -105,6 +105,21 @@ inline constexpr CoupledCase kCoupledCases[] = {
      "c445d3d7e9e6217ef8e03ca97c1dee0701f052e6ecb1a6ff9fab737b6adb4d91",
      "1e5f8dab7156d048c0d055df320427ba81a4f7cdcefb4b068f76b03c0a3f4bed",
      "008cee194649060ad15bfe64a4c4850571c9dfd4b8f9860130270707f5edc683"},
+    {"model = sam_classification; rule = l2; alpha_1 = lin(0.6,1.4,15); alpha_2 = lin(0.6,1.4,10); "
+     "steps = 60",
+     "f09762c08c071bb53206adf5002191ea3263650673870e3d30be3199ff3ff618",
+     "0eb3a41e415719129cf9a03a740029259dfd68fc7e068e482811e812b50153fa",
+     "a92f74f659fece08e1f656275818a3b571c3510022192d007613536c1ad9e995"},
+    {"model = sam_quadratic; arithmetic = log,plain; lambda_2 = lin(0.1,0.9,15); step_size = "
+     "lin(0.2,1.8,10); steps = 60",
+     "39aae6cd38f5eb073a7fa413b0b81468400d5ba6f458f728a7ac757b5a793ab3",
+     "0821581ab070b452d899fe7a84f20bdaaca06e03323800ddd03f0ed64d0f1c43",
+     "33b3aa1649ca4fefd115a37ef402a1e7ad174deb40d9ad493e1802ef4df6b70c"},
+    {"model = label_noise; samples = 1; neurons = 2; seeds = 50; step_size = 0.05,0.1,0.2; steps = "
+     "60",
+     "5543ad8846b10ffac5cda3a91e6c10d1a5886e127b32d651adc0d3395c28bc63",
+     "679369ecae252f70484b99ac37503e2520bc70d0fbb5410975b8ec393537573d",
+     "14d8a7ffb272caaa9c1bbbdd0fc371bb0d730c6f3d83c5fbb1550c6cbfe08634"},
 };
 
 } // namespace sharpsweep::golden

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "host/cpu/coupled_impl.hpp"
 #include "host/cpu/kernels.hpp"
 #include "tests/support.hpp"
 
@@ -32,6 +33,36 @@ TEST(Toy, HasTheSameBitsOnEveryInstructionSet) {
     const std::string expected = digest(test::diagram(text, {1, "scalar", 0}));
     for (const cpu::Kernels* kernels : cpu::available_kernels()) {
       EXPECT_EQ(digest(test::diagram(text, {2, std::string(kernels->name), 0})), expected);
+    }
+  }
+}
+
+/// The unit's networks, trained in tiles.
+UnitResult trained(const Sweep& sweep, const WorkUnit& unit, const cpu::CoupledKernel& kernel) {
+  const cpu::CoupledKernels kernels{"test", {}, {&kernel, 1}};
+  Progress progress;
+  UnitResult result;
+  EXPECT_TRUE(cpu::train_coupled_unit(sweep, unit, kernels, progress, {}, result));
+  return result;
+}
+
+TEST(Toy, TilesOfAnyWidthHoldTheSameNetworks) {
+  using M = heavy_ball::Model;
+  const Sweep sweep = test::sweep_of(kGrid + "record = 5\nsave = weights\nprecision = f64\n");
+  const cpu::TileCode three = cpu::tile_code<M, Pack<double, 3>>();
+  const cpu::CoupledKernel alone{cpu::tile_code<M, double>(), {}, nullptr},
+      narrow{three, {}, nullptr};
+  // Of 70 networks 64 fill wide tiles, and narrow ones take the rest.
+  const cpu::CoupledKernel wide{three, cpu::tile_code<M, Pack<double, 16>>(),
+                                [](const Shape&) { return true; }};
+  for (const WorkUnit& unit : plan_work_units(sweep)) {
+    const UnitResult expected = trained(sweep, unit, alone);
+    EXPECT_EQ(expected.cells.size(), 70u);
+    for (const cpu::CoupledKernel& kernel : {narrow, wide}) {
+      const UnitResult result = trained(sweep, unit, kernel);
+      EXPECT_EQ(result.cells, expected.cells);
+      EXPECT_EQ(result.path, expected.path);
+      EXPECT_EQ(result.weights, expected.weights);
     }
   }
 }

@@ -120,7 +120,7 @@ public:
   Shape shape(const Point& point) const { return common(point).shape(); }
   static Sizes sizes(const Shape& shape) { return sizes(Common(shape)); }
   /// The shapes that wide tiles train.
-  static bool few_numbers(const Shape& shape) {
+  static SHARPSWEEP_INLINE bool few_numbers(const Shape& shape) {
     const Common common(shape);
     const auto [n, m, inputs] = common.extent;
     return common.form == Form::diagonal && common.activation <= Activation::Kind::quintic &&
@@ -215,30 +215,30 @@ SHARPSWEEP_INLINE void Model::advance(const Shape& shape, const Steps& steps,
       if constexpr (!Phi::kRemembers) {
         if (n == 2) return run(Diagonal<2, 2>());
         if (common.extent.neurons == 2) return run(Diagonal<1, 2>());
-        return run(Diagonal<1, 4>());
+        run(Diagonal<1, 4>());
       }
-      return;
-    }
-    if (common.form == Form::parameters) return run(Parameters());
-    // Code for so many samples and neurons; where there are hyperbolic functions little else
-    // counts.
-    constexpr bool kOwnCode = !Phi::kRemembers;
-    if (common.form == Form::diagonal) {
+    } else {
+      if (common.form == Form::parameters) return run(Parameters());
+      // Code for so many samples and neurons; where there are hyperbolic functions little else
+      // counts.
+      constexpr bool kOwnCode = !Phi::kRemembers;
+      if (common.form == Form::diagonal) {
+        if constexpr (kOwnCode) {
+          const std::size_t m = common.extent.neurons;
+          if (n == 1 && m == 2) return run(Diagonal<1, 2>());
+          if (n == 1 && m == 4) return run(Diagonal<1, 4>());
+          if (n == 2 && m == 2) return run(Diagonal<2, 2>());
+          if (n == 2) return run(Diagonal<2, 0>());
+        }
+        return n == 1 ? run(Diagonal<1, 0>()) : run(Diagonal<0, 0>());
+      }
       if constexpr (kOwnCode) {
-        const std::size_t m = common.extent.neurons;
-        if (n == 1 && m == 2) return run(Diagonal<1, 2>());
-        if (n == 1 && m == 4) return run(Diagonal<1, 4>());
-        if (n == 2 && m == 2) return run(Diagonal<2, 2>());
-        if (n == 2) return run(Diagonal<2, 0>());
+        if (n == 2) return run(Dense<2>());
+        if (n == 3) return run(Dense<3>());
+        if (n == 4) return run(Dense<4>());
       }
-      return n == 1 ? run(Diagonal<1, 0>()) : run(Diagonal<0, 0>());
+      run(Dense<0>());
     }
-    if constexpr (kOwnCode) {
-      if (n == 2) return run(Dense<2>());
-      if (n == 3) return run(Dense<3>());
-      if (n == 4) return run(Dense<4>());
-    }
-    return run(Dense<0>());
   });
 }
 

@@ -164,8 +164,9 @@ public:
             Workspace<double>::size(shape.word[0], d, n)};
   }
   /// The shapes that wide tiles train.
-  static bool few_numbers(const Shape& shape) {
-    return shape.word[0] == 2 && static_cast<Rule>(shape.word[1]) == Rule::l2 && shape.word[3] <= 2;
+  static SHARPSWEEP_INLINE bool few_numbers(const Shape& shape) {
+    return shape.word[0] == 2 && static_cast<Rule>(shape.word[1]) == Rule::l2 &&
+           shape.word[3] <= 2 && shape.word[4] <= 4;
   }
 
   bool start(const Point& at, NoiseKey, double* constants, double* state) const;

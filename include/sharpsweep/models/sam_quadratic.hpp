@@ -140,10 +140,11 @@ SHARPSWEEP_INLINE void multiply_log(R& log_magnitude, R& sign, R m) {
 /// One step of SAM on the quadratic, as it is usually trained.
 ///
 /// A weight that falls below the smallest normal number on the way is lost for good, and the run
-/// ends on the cycle of a wrong axis (theory: descent). G itself has to stay above 1e-19 (float) or
-/// 1e-154 (double), where its square underflows. \param w  weights of the d coordinates, d >= 1,
-/// updated in place \param lambda  spectrum, largest first \return the gradient's norm G before the
-/// step
+/// ends on the cycle of a wrong axis (theory: descent). G itself has to stay above 1e-19 (float)
+/// or 1e-154 (double), where its square underflows.
+/// \param w  weights of the d coordinates, d >= 1, updated in place
+/// \param lambda  spectrum, largest first
+/// \return the gradient's norm G before the step
 template <class R, class Count>
 SHARPSWEEP_INLINE R step(R* w, const R* lambda, Count d, R step_size, R rho) {
   const R norm_squared = detail::tree_sum(
@@ -313,8 +314,8 @@ SHARPSWEEP_INLINE void valley_step(R& u, R& v, R step_size, R rho) {
   const R scale = div(rho, detail::gradient_norm(fmadd(gu, gu, mul(gv, gv))));
   const R pu = fmadd(scale, gu, u);
   const R pv = fmadd(scale, gv, v);
-  u = fnmadd(step_size, mul(valley_curvature(pv), pu), u);
-  v = fnmadd(step_size, mul(pv, mul(pu, pu)), v);
+  u = detail::normal_or_zero(fnmadd(step_size, mul(valley_curvature(pv), pu), u));
+  v = detail::normal_or_zero(fnmadd(step_size, mul(pv, mul(pu, pu)), v));
 }
 
 /// One step of SAM on f = 1/2 (a b - y)^2, gradient (a b - y) (b, a).

@@ -91,7 +91,7 @@ public:
   }
 
   /// The shapes that wide tiles train.
-  static bool few_numbers(const Shape& shape) {
+  static SHARPSWEEP_INLINE bool few_numbers(const Shape& shape) {
     const detail::Layout layout(shape);
     const bool logs = layout.arithmetic == Arithmetic::log;
     return logs ? layout.weights == 2 : layout.weights <= 4;
