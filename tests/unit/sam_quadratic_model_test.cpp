@@ -269,6 +269,35 @@ void expect_winner_by_dip(double safe, double lost) {
   EXPECT_GT(right, 3);
 }
 
+/// Steps until the weight that dies is 0, which no weight becomes through subnormal numbers.
+template <class T, class Step>
+void expect_no_subnormal(std::vector<T> w, std::size_t dying, Step step) {
+  for (int k = 0; k < 200000 && w[dying] != 0; ++k) {
+    step(w);
+    for (const T x : w) ASSERT_NE(std::fpclassify(x), FP_SUBNORMAL) << "step " << k;
+  }
+  EXPECT_EQ(w[dying], 0);
+}
+
+template <class T>
+void expect_no_subnormals() {
+  const T lambda[2] = {T(1), T(0.5)}, eta = T(0.4), rho = T(0.1);
+  expect_no_subnormal<T>({1, 1}, 1, [&](auto& w) { step(w.data(), lambda, 2, eta, rho); });
+  expect_no_subnormal<T>({T(0.01), T(0.5)}, 1, [&](auto& w) { valley_step(w[0], w[1], eta, rho); });
+  expect_no_subnormal<T>({T(0.1), T(0.1), T(0.1)}, 1, [&](auto& w) {
+    T u[2] = {w[0], w[1]};
+    competing_step(u, w[2], eta, rho);
+    w[2] = T(0.1); // held, so that u_1 stays the stronger
+    w[0] = u[0];
+    w[1] = u[1];
+  });
+}
+
+TEST(PlainNumbers, AreNeverSubnormal) {
+  expect_no_subnormals<float>();
+  expect_no_subnormals<double>();
+}
+
 TEST(PlainNumbers, LoseTheWinnerWhereTheDipUnderflows) {
   // The boundary of the winner map: -87 and -708, where numbers stop being normal; 5 nats for the
   // prediction's own error.
