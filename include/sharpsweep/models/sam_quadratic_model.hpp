@@ -320,7 +320,8 @@ inline std::vector<OrderParameterInfo> Model::order_parameters() const {
        std::string("distance from the valley's floor") +
            (product ? "; the cycle's two points lie a few per cent to either side of the prediction"
                     : "")},
-      {"drift", "1/step", "change of " + drifting + " a step, over the last tenth of the run; NaN for ln 0"}};
+      {"drift", "1/step",
+       "change of " + drifting + " a step, over the last tenth of the run; NaN for ln 0"}};
   if (competing) {
     list.push_back({"excited", "1", "direction i of the larger |u_i|"});
     list.push_back({"exit", "1", "v at which |u_2| first exceeds |u_1|"});
