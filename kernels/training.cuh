@@ -84,9 +84,9 @@ __device__ __forceinline__ void step_bundle(ThreadState<L, K, T>& state, const T
   for (int m = 0; m < K; ++m) {
     const T minus_two_alpha = mul(state.minus_two_alpha[m], factor);
     if (K > 1 || slice.noisy) {
-      ssam::step<L>(state.w[m], z, state.eta[m], minus_two_alpha, state.target[m]);
+      ssam::step(ssam::Depth<L>{}, state.w[m], z, state.eta[m], minus_two_alpha, state.target[m]);
     } else {
-      ssam::step_noise_free<L>(state.w[m], state.eta[m], minus_two_alpha, state.target[m]);
+      ssam::step_noise_free(ssam::Depth<L>{}, state.w[m], state.eta[m], minus_two_alpha, state.target[m]);
     }
     if (K == 1 && slice.radius > T(0)) {
       T square = 0;
@@ -174,7 +174,7 @@ __global__ void __launch_bounds__(kMaxThreads<K>, kMinBlocks<L, K, T>)
     const bool flush = ends_tail_group(step + 1);
 #pragma unroll
     for (int m = 0; m < K; ++m) {
-      const T sum = add(sum_of(m), ssam::product<L>(state.w[m]));
+      const T sum = add(sum_of(m), ssam::product<T>(ssam::Depth<L>{}, state.w[m]));
       if (flush) tail_of(m) = add(tail_of(m), static_cast<double>(sum));
       sum_of(m) = flush ? T(0) : sum;
     }
@@ -183,7 +183,7 @@ __global__ void __launch_bounds__(kMaxThreads<K>, kMinBlocks<L, K, T>)
   const auto plain_step = [&](std::uint64_t, const T(&z)[L]) {
 #pragma unroll
     for (int m = 0; m < K; ++m) {
-      ssam::step<L>(state.w[m], z, state.eta[m], state.minus_two_alpha[m], state.target[m]);
+      ssam::step(ssam::Depth<L>{}, state.w[m], z, state.eta[m], state.minus_two_alpha[m], state.target[m]);
     }
   };
   const bool plain = (K > 1 || slice.noisy) && !slice.schedule && !(slice.radius > T(0));
@@ -206,7 +206,7 @@ __global__ void __launch_bounds__(kMaxThreads<K>, kMinBlocks<L, K, T>)
         make_round(round, true, [&](std::uint64_t step, const T(&z)[L]) {
           plain_step(step, z);
 #pragma unroll
-          for (int m = 0; m < K; ++m) sum[m] = add(sum[m], ssam::product<L>(state.w[m]));
+          for (int m = 0; m < K; ++m) sum[m] = add(sum[m], ssam::product<T>(ssam::Depth<L>{}, state.w[m]));
         });
         if (!ends_tail_group((round + 1) * kRound)) continue;
 #pragma unroll

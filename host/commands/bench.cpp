@@ -2,6 +2,7 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <random>
 #include <thread>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "host/cpu/kernels.hpp"
 #include "host/engine.hpp"
 #include "sharpsweep/sweep/axis.hpp"
+#include "sharpsweep/sweep/errors.hpp"
 
 namespace sharpsweep {
 namespace {
@@ -74,24 +76,116 @@ double plain_loop_rate(int depth, double seconds) {
   return result;
 }
 
-/// Updates per second of whole runs of the engine: networks like the quickstart's, tails and order
-/// parameters included.
-double engine_rate(int depth, const CpuOptions& options, double seconds) {
-  Settings settings = {{"depth", {std::to_string(depth)}},
-                       {"init", {"balanced(0.15)", "balanced(0.6)"}},
-                       {"eta", {"lin(0.3,0.6,16)"}},
-                       {"target", {"log(0.5,4,64)"}},
-                       {"target_unit", {"threshold"}},
-                       {"seeds", {std::to_string(8 * std::max(1u, options.threads))}},
-                       {"step_size", {"2e-4"}},
-                       {"step_size_unit", {"scaled"}},
-                       {"steps", {"2000"}}};
-  const Sweep sweep = Sweep::from_settings(settings);
-  const std::unique_ptr<Backend> backend = make_cpu_backend(options);
+/// Networks like the quickstart's, of one depth: 32 configurations on 48 targets.
+constexpr double kConfigurations = 32, kTargets = 48;
+Sweep engine_sweep(int depth, std::uint64_t seeds, double steps) {
+  return Sweep::from_settings(
+      {{"depth", {std::to_string(depth)}},
+       {"init", {"balanced(0.15)", "balanced(0.6)"}},
+       {"eta", {"lin(0.2,0.8,16)"}},
+       {"target", {"log(0.7,2.5,48)"}},
+       {"target_unit", {"threshold"}},
+       {"seeds", {std::to_string(seeds)}},
+       {"step_size", {"5e-5"}},
+       {"step_size_unit", {"scaled"}},
+       {"steps", {std::to_string(static_cast<std::uint64_t>(std::max(steps, 8.0)))}}});
+}
+
+/// Updates per second of whole runs of the engine, tails and order parameters included.
+double engine_rate(const Sweep& sweep, Backend& backend, double seconds) {
   return rate(seconds, sweep.updates(), [&] {
     Progress progress;
-    run_sweep(sweep, *backend, progress);
+    run_sweep(sweep, backend, progress);
   });
+}
+
+/// A rate and its ratio to the first that was measured beside it: medians of several rounds.
+struct Compared {
+  double rate = 0, ratio = 0;
+};
+
+/// Measures several rates in turn, so that a machine that changes its pace does so for all of them.
+std::vector<Compared> compare(const std::vector<std::function<double()>>& measures) {
+  constexpr std::size_t kRounds = 5;
+  std::vector<std::array<double, kRounds>> rates(measures.size()), ratios(measures.size());
+  for (std::size_t round = 0; round < kRounds; ++round) {
+    for (std::size_t i = 0; i < measures.size(); ++i) {
+      rates[i][round] = measures[i]();
+      ratios[i][round] = rates[i][round] / rates[0][round];
+    }
+  }
+  std::vector<Compared> medians;
+  for (std::size_t i = 0; i < measures.size(); ++i) {
+    std::sort(rates[i].begin(), rates[i].end());
+    std::sort(ratios[i].begin(), ratios[i].end());
+    medians.push_back({rates[i][kRounds / 2], ratios[i][kRounds / 2]});
+  }
+  return medians;
+}
+
+/// One core against its generator, with and without bundles.
+void bench_core(const cpu::Kernels& kernels, int depth, double seconds) {
+  constexpr std::uint64_t kSeeds = 4; // whole tiles
+  // Steps for a run of about `seconds`, however slow the instruction set.
+  const double steps = seconds * bare_generator_rate(kernels, seconds) /
+                       (kConfigurations * kTargets * kSeeds * depth);
+  const Sweep sweep = engine_sweep(depth, kSeeds, steps);
+  CpuOptions options;
+  options.threads = 1;
+  options.instruction_set = kernels.name;
+  const std::unique_ptr<Backend> bundled = make_cpu_backend(options);
+  options.bundle = 1;
+  const std::unique_ptr<Backend> single = make_cpu_backend(options);
+  const std::vector<Compared> rates =
+      compare({[&] { return bare_generator_rate(kernels, seconds); },
+               [&] { return engine_rate(sweep, *single, seconds); },
+               [&] { return engine_rate(sweep, *bundled, seconds); }});
+  std::printf("%-11s %6d %9.3f %9.3f %5.2fx %9.3f %5.2fx\n", std::string(kernels.name).c_str(),
+              depth, rates[0].rate / 1e9, rates[1].rate / 1e9, rates[1].ratio, rates[2].rate / 1e9,
+              rates[2].ratio);
+  std::fflush(stdout);
+}
+
+/// One core against a plain loop, and all cores against one; bundles of one configuration.
+void bench_whole(double seconds) {
+  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+  CpuOptions options;
+  options.bundle = 1;
+  options.threads = 1;
+  const std::unique_ptr<Backend> one = make_cpu_backend(options);
+  options.threads = cores;
+  const std::unique_ptr<Backend> all = make_cpu_backend(options);
+  const cpu::Kernels& kernels = *cpu::available_kernels().back();
+  const double steps = seconds * bare_generator_rate(kernels, seconds) /
+                       (kConfigurations * kTargets * 4 * cores * 2);
+  const Sweep sweep = engine_sweep(2, 4 * cores, steps);
+  const std::vector<Compared> rates = compare({[&] { return engine_rate(sweep, *one, seconds); },
+                                               [&] { return engine_rate(sweep, *all, seconds); },
+                                               [&] { return plain_loop_rate(2, seconds); }});
+  std::printf("\nplain loop over std::mt19937_64 + std::normal_distribution<float>, depth 2: %.4f; "
+              "the engine is %.0f times as fast (bundle 1)\n",
+              rates[2].rate / 1e9, 1 / rates[2].ratio);
+  if (cores > 1) {
+    std::printf("%u cores: %.3f, %.2f times one\n", cores, rates[1].rate / 1e9, rates[1].ratio);
+  }
+}
+
+/// All GPUs of the host; nothing where there is none.
+void bench_gpus(double seconds) {
+  std::unique_ptr<Backend> backend;
+  try {
+    backend = make_cuda_backend();
+  } catch (const DeviceError&) {
+    return;
+  }
+  std::printf("\n%s: 10^9 updates/s\n\n", backend->device().c_str());
+  for (const int depth : {2, 3, 4, 8}) {
+    const Sweep sweep = engine_sweep(depth, 4096, 2000);
+    const std::vector<Compared> rates =
+        compare({[&] { return engine_rate(sweep, *backend, seconds); }});
+    std::printf("depth %d: %.1f\n", depth, rates[0].rate / 1e9);
+    std::fflush(stdout);
+  }
 }
 
 /// "1,0.9,..." and the like: n numbers from `first` in equal steps, between parentheses or not.
@@ -178,35 +272,10 @@ ExitCode bench_command(double seconds) {
               "coordinates x layers x steps)\n\n");
   std::printf("%-11s %6s %9s %16s %16s\n", "", "depth", "bare", "bundle 1", "bundle chosen");
   for (const cpu::Kernels* kernels : cpu::available_kernels()) {
-    for (const int depth : {2, 3, 4, 8}) {
-      const double bare = bare_generator_rate(*kernels, seconds);
-      CpuOptions options;
-      options.threads = 1;
-      options.instruction_set = kernels->name;
-      options.bundle = 1;
-      const double single = engine_rate(depth, options, seconds);
-      options.bundle = 0;
-      const double bundled = engine_rate(depth, options, seconds);
-      std::printf("%-11s %6d %9.3f %9.3f %5.2fx %9.3f %5.2fx\n", std::string(kernels->name).c_str(),
-                  depth, bare / 1e9, single / 1e9, single / bare, bundled / 1e9, bundled / bare);
-      std::fflush(stdout);
-    }
+    for (const int depth : {2, 3, 4, 8, 16}) bench_core(*kernels, depth, seconds / 5);
   }
-  const double plain = plain_loop_rate(2, seconds);
-  CpuOptions one;
-  one.threads = 1;
-  one.bundle = 1;
-  const double single = engine_rate(2, one, seconds);
-  std::printf("\nplain loop over std::mt19937_64 + std::normal_distribution<float>, depth 2: %.4f; "
-              "the engine is %.0f times as fast (bundle 1)\n",
-              plain / 1e9, single / plain);
-  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
-  if (cores > 1) {
-    CpuOptions all = one;
-    all.threads = cores;
-    const double together = engine_rate(2, all, 2 * seconds);
-    std::printf("%u cores: %.3f, %.2f times one\n", cores, together / 1e9, together / single);
-  }
+  bench_whole(seconds / 5);
+  bench_gpus(seconds / 5);
   bench_family(seconds);
   return ExitCode::done;
 }

@@ -22,11 +22,12 @@ struct Member {
 };
 
 /// Advances one member by `steps` steps.
+/// \param depth  of its network: that which the kernel stands under in Kernels
 /// \param normals  row r = step * depth + layer of this member's steps, kTileLanes a row
 /// \param schedule  factor of the step size for each of the steps, or null: all 1
 template <class T>
-using Advance = void (*)(const Member<T>& member, const float* normals, const T* schedule,
-                         int steps);
+using Advance = void (*)(int depth, const Member<T>& member, const float* normals,
+                         const T* schedule, int steps);
 
 template <class T>
 struct StepKernels {

@@ -4,6 +4,6 @@
 namespace sharpsweep::cpu {
 
 constinit const Kernels kAvx2Kernels =
-    make_kernels<avx2::F32, avx2::F64, 16>("avx2", &fill_normals_avx2);
+    make_kernels<avx2::F32, avx2::F64, 2>("avx2", &fill_normals_avx2);
 
 } // namespace sharpsweep::cpu

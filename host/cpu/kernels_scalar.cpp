@@ -7,6 +7,6 @@ void fill(const NoiseAddress& address, std::uint64_t first_block, int blocks, fl
 }
 } // namespace
 
-constinit const Kernels kScalarKernels = make_kernels<float, double, 1>("scalar", &fill);
+constinit const Kernels kScalarKernels = make_kernels<float, double, 8>("scalar", &fill);
 
 } // namespace sharpsweep::cpu

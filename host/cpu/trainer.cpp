@@ -170,7 +170,7 @@ private:
         const Member<T> member{weight(tile, m, 0).lane, tile.targets[m].lane,
                                tile.product_sum[m].lane, static_cast<T>(c.eta),
                                static_cast<T>(-2 * c.alpha)};
-        kernel(member, z, factors.empty() ? nullptr : factors.data() + offset,
+        kernel(depth_, member, z, factors.empty() ? nullptr : factors.data() + offset,
                static_cast<int>(stop - step));
       }
     }

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "sharpsweep/numerics/normals.hpp"
 #include "sharpsweep/numerics/portable_math.hpp"
@@ -24,67 +25,107 @@ namespace sharpsweep::ssam {
 
 inline constexpr int kMaxDepth = 16;
 
-/// One step of S-SAM in 4L operations: the order written here defines the bits.
+/// How many layers there are: as a constant, whose loops are unrolled so that arrays of weights are
+/// registers, or as an int, whose loops are short code over weights in memory. Weights and normals
+/// are arrays of R then, or what looks like one: w[l] reads as an R and takes one.
+template <int L>
+using Depth = std::integral_constant<int, L>;
+
+template <class D>
+inline constexpr int kMostLayers = kMaxDepth;
+template <int L>
+inline constexpr int kMostLayers<Depth<L>> = L;
+
+/// Calls visit(l) for the layers after the first, l = 1, ..., depth - 1.
+template <int L, class Visit>
+SHARPSWEEP_INLINE void ascend(Depth<L>, Visit visit) {
+  SHARPSWEEP_UNROLL
+  for (int l = 1; l < L; ++l) visit(l);
+}
+template <class Visit>
+SHARPSWEEP_INLINE void ascend(int depth, Visit visit) {
+  for (int l = 1; l < depth; ++l) visit(l);
+}
+
+/// The same backwards, l = depth - 1, ..., 1.
+template <int L, class Visit>
+SHARPSWEEP_INLINE void descend(Depth<L>, Visit visit) {
+  SHARPSWEEP_UNROLL
+  for (int l = L - 1; l > 0; --l) visit(l);
+}
+template <class Visit>
+SHARPSWEEP_INLINE void descend(int depth, Visit visit) {
+  for (int l = depth - 1; l > 0; --l) visit(l);
+}
+
+/// One step of S-SAM in 4L operations: the order written here defines the bits. The perturbed
+/// weights are written twice: computing them again costs less than memory for them, and compilers
+/// keep those that fit into registers.
 ///
 /// \param w  weights of layers 1..L, updated in place
 /// \param z  standard normals of this step, one a layer
 /// \param eta  standard deviation of the parameter noise
 /// \param minus_two_alpha  -2 times the step size of this step
 /// \param target  w* of the coordinate
-template <int L, class R>
-SHARPSWEEP_INLINE void step(R (&w)[L], const R (&z)[L], R eta, R minus_two_alpha, R target) {
-  R p[L];      // perturbed weights
-  R prefix[L]; // p_1 ... p_l
-  p[0] = prefix[0] = fmadd(eta, z[0], w[0]);
-  SHARPSWEEP_UNROLL
-  for (int l = 1; l < L; ++l) {
-    p[l] = fmadd(eta, z[l], w[l]);
-    prefix[l] = mul(prefix[l - 1], p[l]);
-  }
+template <class D, class Weights, class Normals, class R>
+SHARPSWEEP_INLINE void step(D depth, Weights& w, const Normals& z, const R& eta,
+                            const R& minus_two_alpha, const R& target) {
+  const auto perturbed = [&](int l, const R& weight)
+                             SHARPSWEEP_INLINED { return fmadd(eta, R(z[l]), weight); };
+  R prefix[kMostLayers<D>]; // p_1 ... p_l
+  R product = perturbed(0, w[0]);
+  prefix[0] = product;
+  ascend(depth, [&](int l) SHARPSWEEP_INLINED {
+    product = mul(product, perturbed(l, w[l]));
+    prefix[l] = product;
+  });
   // s = -2 alpha (p_1 ... p_L - w*) p_L ... p_{l+1}, going backwards
-  R s = mul(minus_two_alpha, sub(prefix[L - 1], target));
-  SHARPSWEEP_UNROLL
-  for (int l = L - 1; l > 0; --l) {
-    w[l] = fmadd(s, prefix[l - 1], w[l]);
-    s = mul(s, p[l]);
-  }
-  w[0] = add(w[0], s);
+  R s = mul(minus_two_alpha, sub(product, target));
+  descend(depth, [&](int l) SHARPSWEEP_INLINED {
+    const R old = w[l];
+    w[l] = fmadd(s, prefix[l - 1], old);
+    s = mul(s, perturbed(l, old));
+  });
+  const R first = w[0];
+  w[0] = add(first, s);
 }
 
 /// One step of descent on the expected loss (`noise = none`), the noise-free limit of S-SAM:
 /// w_l <- w_l - 2 alpha [ w_l prod_{m != l} (w_m^2 + eta^2) - w* prod_{m != l} w_m ].
-template <int L, class R>
-SHARPSWEEP_INLINE void step_noise_free(R (&w)[L], R eta, R minus_two_alpha, R target) {
+template <class D, class Weights, class R>
+SHARPSWEEP_INLINE void step_noise_free(D depth, Weights& w, const R& eta, const R& minus_two_alpha,
+                                       const R& target) {
   const R eta2 = mul(eta, eta);
-  R a[L];        // w_m^2 + eta^2
-  R a_prefix[L]; // a_1 ... a_{l-1}
-  R w_prefix[L]; // w_1 ... w_{l-1}
-  a[0] = fmadd(w[0], w[0], eta2);
-  SHARPSWEEP_UNROLL
-  for (int l = 1; l < L; ++l) {
-    a[l] = fmadd(w[l], w[l], eta2);
-    a_prefix[l] = l == 1 ? a[0] : mul(a_prefix[l - 1], a[l - 1]);
-    w_prefix[l] = l == 1 ? w[0] : mul(w_prefix[l - 1], w[l - 1]);
-  }
+  const auto a = [&](const R& weight)
+                     SHARPSWEEP_INLINED { return fmadd(weight, weight, eta2); }; // w_l^2 + eta^2
+  R a_prefix[kMostLayers<D>];                                                    // a_1 ... a_l
+  R w_prefix[kMostLayers<D>];                                                    // w_1 ... w_l
+  w_prefix[0] = w[0];
+  a_prefix[0] = a(w_prefix[0]);
+  ascend(depth, [&](int l) SHARPSWEEP_INLINED {
+    const R weight = w[l];
+    a_prefix[l] = mul(a_prefix[l - 1], a(weight));
+    w_prefix[l] = mul(w_prefix[l - 1], weight);
+  });
   R a_suffix(1), w_suffix(1);
-  SHARPSWEEP_UNROLL
-  for (int l = L - 1; l >= 0; --l) {
-    const R a_rest = l == 0 ? a_suffix : mul(a_prefix[l], a_suffix);
-    const R w_rest = l == 0 ? w_suffix : mul(w_prefix[l], w_suffix);
+  const auto descended = [&](const R& weight, const R& a_rest, const R& w_rest) SHARPSWEEP_INLINED {
+    return fmadd(minus_two_alpha, fnmadd(target, w_rest, mul(weight, a_rest)), weight);
+  };
+  descend(depth, [&](int l) SHARPSWEEP_INLINED {
     const R old = w[l];
-    const R gradient_half = fnmadd(target, w_rest, mul(old, a_rest));
-    w[l] = fmadd(minus_two_alpha, gradient_half, old);
-    a_suffix = mul(a_suffix, a[l]);
+    w[l] = descended(old, mul(a_prefix[l - 1], a_suffix), mul(w_prefix[l - 1], w_suffix));
+    a_suffix = mul(a_suffix, a(old));
     w_suffix = mul(w_suffix, old);
-  }
+  });
+  const R first = w[0];
+  w[0] = descended(first, a_suffix, w_suffix);
 }
 
 /// p = w_1 ... w_L
-template <int L, class R>
-SHARPSWEEP_INLINE R product(const R (&w)[L]) {
+template <class R, class D, class Weights>
+SHARPSWEEP_INLINE R product(D depth, const Weights& w) {
   R p = w[0];
-  SHARPSWEEP_UNROLL
-  for (int l = 1; l < L; ++l) p = mul(p, w[l]);
+  ascend(depth, [&](int l) SHARPSWEEP_INLINED { p = mul(p, R(w[l])); });
   return p;
 }
 

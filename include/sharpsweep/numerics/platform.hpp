@@ -14,13 +14,16 @@
 #error "sharpsweep promises the same bits everywhere: build it without --use_fast_math or -ftz"
 #endif
 
-// SHARPSWEEP_NOINLINE is for large templates over a value type that are called from many places.
+// SHARPSWEEP_NOINLINE is for large templates over a value type that are called from many places,
+// SHARPSWEEP_INLINED, after its parameters, for a lambda of an inner loop.
 #ifdef __CUDACC__
 #define SHARPSWEEP_INLINE __host__ __device__ __forceinline__
 #define SHARPSWEEP_NOINLINE __host__ __device__ __noinline__
+#define SHARPSWEEP_INLINED
 #else
 #define SHARPSWEEP_INLINE inline __attribute__((always_inline))
 #define SHARPSWEEP_NOINLINE __attribute__((noinline))
+#define SHARPSWEEP_INLINED __attribute__((always_inline))
 #endif
 
 /// Unrolls the loop that follows; trip counts are template constants of at most 16. Host code of a
