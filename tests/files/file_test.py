@@ -35,7 +35,7 @@ SWEEPS = {
                    save="weights"),
     "seeds": dict(depth=[2, 3, 5], init=["balanced(0.4)", "unbalanced(0.5,2)", "zero_last(1)"],
                   step_size=[0.01, 0.02], eta="lin(0.2,0.4,3)", target="log(0.5,4,7)",
-                  target_unit="threshold", seeds=100, first_seed=37, steps=300, record=4,
+                  target_unit="threshold", seeds=100, first_seed=37, steps=100, record=4,
                   save="seeds"),
     "weights": dict(depth=[1, 4, 2], init=["balanced(0.6)", "unbalanced(0.5,-2)", "zero_last(1)",
                                            "gaussian(0.5)"],

@@ -20,9 +20,9 @@ inline constexpr int kTileLanes = 64;
 
 /// What names the noise of a tile: its key and counter words 2 and 3 of every lane.
 struct alignas(64) NoiseAddress {
-  std::uint64_t key = 0;
-  std::uint32_t coordinate[kTileLanes] = {};
+  std::uint32_t coordinate[kTileLanes] = {}; ///< aligned for SIMD registers, as is `stream`
   std::uint32_t stream[kTileLanes] = {};
+  std::uint64_t key = 0;
 };
 
 /// Per-lane constants of Philox rounds 1 and 2 for a fixed block_hi, one 64-bit slot a lane, in
@@ -34,22 +34,28 @@ struct alignas(64) FoldedRounds {
   std::uint64_t word3[kTileLanes]; ///< word 3 after round 2
 };
 
-/// Folds rounds 1 and 2. Slot order: groups of 2w lanes, first their w even lanes, then the w odd.
-/// \param w  lanes of a SIMD register of 64-bit words
-SHARPSWEEP_INLINE void fold_rounds(const NoiseAddress& address, std::uint32_t block_hi, int w,
+/// Folds rounds 1 and 2. Slot order: groups of 2w lanes, w being the width of Words, first their
+/// even lanes, then the odd ones.
+template <class Simd>
+SHARPSWEEP_INLINE void fold_rounds(const NoiseAddress& address, std::uint32_t block_hi,
                                    FoldedRounds& folded) {
+  using W = typename Simd::Words;
   const std::uint32_t key0 = static_cast<std::uint32_t>(address.key);
   const std::uint32_t key1 = static_cast<std::uint32_t>(address.key >> 32);
-  for (int slot = 0; slot < kTileLanes; ++slot) {
-    const int group = slot / (2 * w), within = slot % (2 * w);
-    const int lane = group * 2 * w + (within < w ? 2 * within : 2 * (within - w) + 1);
-    const std::uint64_t product1 = std::uint64_t{kPhiloxMultiplier1} * address.coordinate[lane];
-    const std::uint32_t word0 = static_cast<std::uint32_t>(product1 >> 32) ^ block_hi ^ key0;
-    const std::uint64_t product0 = std::uint64_t{kPhiloxMultiplier0} * word0;
-    folded.word2[slot] = address.stream[lane] ^ key1;
-    folded.mix0[slot] = static_cast<std::uint32_t>(product1) ^ (key0 + kPhiloxWeyl0);
-    folded.mix2[slot] = static_cast<std::uint32_t>(product0 >> 32) ^ (key1 + kPhiloxWeyl1);
-    folded.word3[slot] = static_cast<std::uint32_t>(product0);
+  const W multiplier0(kPhiloxMultiplier0), multiplier1(kPhiloxMultiplier1);
+  const auto fold = [&](W coordinate, W stream, int slot) SHARPSWEEP_INLINED {
+    const W product1 = multiply_wide(multiplier1, coordinate);
+    const W product0 = multiply_wide(multiplier0, bit_xor(high_word(product1), W(block_hi ^ key0)));
+    bit_xor(stream, W(key1)).store(folded.word2 + slot);
+    bit_xor(product1, W(key0 + kPhiloxWeyl0)).store(folded.mix0 + slot);
+    bit_xor(high_word(product0), W(key1 + kPhiloxWeyl1)).store(folded.mix2 + slot);
+    product0.store(folded.word3 + slot);
+  };
+  for (int slot = 0; slot < kTileLanes; slot += 2 * W::width) {
+    const W coordinates = W::load(address.coordinate + slot);
+    const W streams = W::load(address.stream + slot);
+    fold(coordinates, streams, slot);
+    fold(high_word(coordinates), high_word(streams), slot + W::width);
   }
 }
 
@@ -71,13 +77,13 @@ SHARPSWEEP_INLINE void fill_normals(const NoiseAddress& address, std::uint64_t f
 
   FoldedRounds folded;
   std::uint32_t block_hi = static_cast<std::uint32_t>(first_block >> 32);
-  fold_rounds(address, block_hi, kWidth, folded);
+  fold_rounds<Simd>(address, block_hi, folded);
 
   for (int b = 0; b < blocks; ++b, z += 4 * kTileLanes) {
     const std::uint64_t block = first_block + static_cast<std::uint64_t>(b);
     if (static_cast<std::uint32_t>(block >> 32) != block_hi) {
       block_hi = static_cast<std::uint32_t>(block >> 32);
-      fold_rounds(address, block_hi, kWidth, folded);
+      fold_rounds<Simd>(address, block_hi, folded);
     }
     const std::uint64_t product =
         std::uint64_t{kPhiloxMultiplier0} * static_cast<std::uint32_t>(block);

@@ -51,6 +51,10 @@ struct Words {
   static SHARPSWEEP_INLINE Words load(const std::uint64_t* p) {
     return _mm256_load_si256(reinterpret_cast<const __m256i*>(p));
   }
+  /// Of pairs of words the first ones, and the second ones in the upper halves.
+  static SHARPSWEEP_INLINE Words load(const std::uint32_t* p) {
+    return _mm256_load_si256(reinterpret_cast<const __m256i*>(p));
+  }
   SHARPSWEEP_INLINE void store(std::uint64_t* p) const {
     _mm256_store_si256(reinterpret_cast<__m256i*>(p), v);
   }

@@ -49,6 +49,8 @@ struct Words {
   SHARPSWEEP_INLINE Words(__m512i x) : v(x) {}
   SHARPSWEEP_INLINE explicit Words(std::uint32_t x) : v(_mm512_set1_epi64(x)) {}
   static SHARPSWEEP_INLINE Words load(const std::uint64_t* p) { return _mm512_load_si512(p); }
+  /// Of pairs of words the first ones, and the second ones in the upper halves.
+  static SHARPSWEEP_INLINE Words load(const std::uint32_t* p) { return _mm512_load_si512(p); }
   SHARPSWEEP_INLINE void store(std::uint64_t* p) const { _mm512_store_si512(p, v); }
 };
 
