@@ -3,11 +3,14 @@
 # nothing else. Usage: bash tests/gpu_acceptance.sh [--no-timing] [--sanitize]
 #   --sanitize   run the checks (no timing) under compute-sanitizer's memcheck and racecheck
 # Without a GPU it shows that it compiles to PTX and links; SHARPSWEEP_CUDA_ARCH=sm_90 builds it for
-# another machine.
+# another machine. With --objects BUILD_FOLDER it then compiles its own source alone, and links what
+# CMake has compiled there of the others.
 # Exit: 0 all bits agree; 1 some differ; 77 no usable GPU or no nvcc.
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 OUT=${SHARPSWEEP_ACCEPTANCE_BUILD:-$ROOT/build-acceptance}
+OBJECTS=
+[ "${1:-}" != --objects ] || { OBJECTS=$2; shift 2; }
 NVCC=$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)
 [ -x "$NVCC" ] || { echo "skipped: nvcc was not found; install the CUDA toolkit"; exit 77; }
 
@@ -27,6 +30,13 @@ objects=()
 rm -f "$OUT/failed"
 compile() { # SOURCE [FLAG...]
     local source=$1 object
+    object=$OBJECTS/CMakeFiles/sharpsweep_engine.dir/$source.o
+    [[ $source != kernels/* ]] ||
+        object=$OBJECTS/kernels/CMakeFiles/sharpsweep_cuda.dir/${source#kernels/}.o
+    if [[ $OUT == *-unoptimised && -e $object ]]; then
+        objects+=("$object")
+        return
+    fi
     object=$OUT/${source//\//_}.o
     shift
     objects+=("$object")
@@ -47,8 +57,8 @@ for source in tests/gpu/acceptance.cu \
     host/cpu/{backend,coupled_scalar,trainer,kernels_scalar}.cpp; do
     compile "$source"
 done
-# Where nothing runs, the kernels of wide instruction sets would only take time.
-if [ "$(uname -m)" = x86_64 ] && [[ $OUT != *-unoptimised ]]; then
+# Where nothing runs, compiling the kernels of wide instruction sets would only take time.
+if [ "$(uname -m)" = x86_64 ] && [[ $OUT != *-unoptimised || -n $OBJECTS ]]; then
     compile host/cpu/dispatch.cpp -DSHARPSWEEP_HAVE_X86_KERNELS
     compile host/cpu/coupled.cpp -DSHARPSWEEP_HAVE_X86_KERNELS
     for kernels in normals kernels coupled; do
