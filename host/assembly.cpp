@@ -22,16 +22,15 @@ std::string timestamp() {
 /// The finished units as the groups of a file.
 void add_units(const Sweep& sweep, const Results& results, const Coverage& done, Networks networks,
                const std::atomic<bool>& stop, Dataset& file) {
-  for (Work& work : finished_work(sweep, done)) {
+  for (const Work& work : finished_work(sweep, done)) {
     const Placement place(work.sweep, sweep);
-    FinishedUnits finished{std::move(work.sweep), std::move(work.units), {}};
-    for (const WorkUnit& unit : finished.units) {
+    const auto result_of = [&](std::size_t u) {
       stop_if_asked(stop);
-      finished.results.push_back(results.extract(sweep, finished.sweep, place, unit, unit.seeds,
-                                                 networks == Networks::kept));
-    }
-    file.groups.push_back(
-        {units_group_name(file.groups.size()), units_to_group(std::move(finished), networks)});
+      return results.extract(sweep, work.sweep, place, work.units[u], work.units[u].seeds,
+                             networks == Networks::kept);
+    };
+    file.groups.push_back({units_group_name(file.groups.size()),
+                           units_to_group(work.sweep, work.units, result_of, networks)});
   }
 }
 

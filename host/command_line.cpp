@@ -422,7 +422,7 @@ private:
                 throw UsageError("--seconds: '" + text + "' is not between 0.01 and 60");
               }
             },
-            "length of each measurement [0.5]")
+            "time of each measurement, in five rounds [0.5]")
         ->type_name("S");
     command->callback(
         [this] { command_ = [seconds = seconds_] { return bench_command(seconds); }; });

@@ -259,8 +259,8 @@ double result_memory(const Sweep& sweep) {
       static_cast<double>(sweep.configurations()) * static_cast<double>(sweep.cells_per_network());
   const auto parameters = static_cast<double>(sweep.outcome_size());
   const double states = static_cast<double>(seed_blocks(sweep)) * (1.0 + sweep.record);
-  // The states themselves, and on their way to the file as units and twice as columns.
-  double bytes = cells * states * state_bytes(sweep.outcome_size()) * 4;
+  // The states themselves, and on their way to the file as columns of numbers of 8 bytes.
+  double bytes = cells * states * (2 * state_bytes(sweep.outcome_size()) + 16);
   bytes += cells * seed_blocks(sweep); // the coverage
   bytes += cells * 8 * (3 * parameters + 5 + 2.0 * parameters * sweep.record);
   if (sweep.save != Save::mean) bytes += 4 * cells * sweep.seeds * 8 * parameters;

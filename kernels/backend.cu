@@ -21,7 +21,7 @@ constexpr double kFillingLanes = 4e6;
 constexpr double kFillingNetworks = 262144;
 /// Host memory that the results of one batch may take.
 constexpr double kBatchHostBytes = 1e9;
-/// The kernels are compiled for 8.0 (CMAKE_CUDA_ARCHITECTURES) and later ones.
+/// The kernels are compiled for 8.0 (kernels/CMakeLists.txt) and later ones.
 constexpr int kLeastComputeCapability = 8;
 /// Lanes are counted in 32 bits on the device.
 constexpr double kMaxBatchLanes = 1e9;

@@ -86,7 +86,8 @@ __device__ __forceinline__ void step_bundle(ThreadState<L, K, T>& state, const T
     if (K > 1 || slice.noisy) {
       ssam::step(ssam::Depth<L>{}, state.w[m], z, state.eta[m], minus_two_alpha, state.target[m]);
     } else {
-      ssam::step_noise_free(ssam::Depth<L>{}, state.w[m], state.eta[m], minus_two_alpha, state.target[m]);
+      ssam::step_noise_free(ssam::Depth<L>{}, state.w[m], state.eta[m], minus_two_alpha,
+                            state.target[m]);
     }
     if (K == 1 && slice.radius > T(0)) {
       T square = 0;
@@ -183,7 +184,8 @@ __global__ void __launch_bounds__(kMaxThreads<K>, kMinBlocks<L, K, T>)
   const auto plain_step = [&](std::uint64_t, const T(&z)[L]) {
 #pragma unroll
     for (int m = 0; m < K; ++m) {
-      ssam::step(ssam::Depth<L>{}, state.w[m], z, state.eta[m], state.minus_two_alpha[m], state.target[m]);
+      ssam::step(ssam::Depth<L>{}, state.w[m], z, state.eta[m], state.minus_two_alpha[m],
+                 state.target[m]);
     }
   };
   const bool plain = (K > 1 || slice.noisy) && !slice.schedule && !(slice.radius > T(0));
@@ -206,7 +208,8 @@ __global__ void __launch_bounds__(kMaxThreads<K>, kMinBlocks<L, K, T>)
         make_round(round, true, [&](std::uint64_t step, const T(&z)[L]) {
           plain_step(step, z);
 #pragma unroll
-          for (int m = 0; m < K; ++m) sum[m] = add(sum[m], ssam::product<T>(ssam::Depth<L>{}, state.w[m]));
+          for (int m = 0; m < K; ++m)
+            sum[m] = add(sum[m], ssam::product<T>(ssam::Depth<L>{}, state.w[m]));
         });
         if (!ends_tail_group((round + 1) * kRound)) continue;
 #pragma unroll

@@ -1,16 +1,25 @@
 #!/usr/bin/env bash
 # Checks a GPU against the golden digests and times it. Needs the CUDA toolkit and a C++ compiler,
-# nothing else. Usage: bash tests/gpu_acceptance.sh [--no-timing] [--sanitize]
+# nothing else. Usage: bash tests/gpu_acceptance.sh [--no-timing] [--sanitize] [--objects FOLDER]
 #   --sanitize   run the checks (no timing) under compute-sanitizer's memcheck and racecheck
+#   --objects    where there is no GPU, compile the program's own source alone and link what CMake
+#                compiled in this build folder of the others
 # Without a GPU it shows that it compiles to PTX and links; SHARPSWEEP_CUDA_ARCH=sm_90 builds it for
-# another machine. With --objects BUILD_FOLDER it then compiles its own source alone, and links what
-# CMake has compiled there of the others.
-# Exit: 0 all bits agree; 1 some differ; 77 no usable GPU or no nvcc.
+# another machine.
+# Exit: 0 all bits agree; 1 some differ; 2 wrong usage; 77 no usable GPU or no nvcc.
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 OUT=${SHARPSWEEP_ACCEPTANCE_BUILD:-$ROOT/build-acceptance}
-OBJECTS=
-[ "${1:-}" != --objects ] || { OBJECTS=$2; shift 2; }
+OBJECTS= TIMING=() SANITIZE=
+while [ $# -gt 0 ]; do
+    case $1 in
+    --no-timing) TIMING=(--no-timing) ;;
+    --sanitize) SANITIZE=yes ;;
+    --objects) OBJECTS=${2:-}; shift ;;
+    *) echo "gpu_acceptance.sh: '$1' is not --no-timing, --sanitize or --objects FOLDER"; exit 2 ;;
+    esac
+    shift || { echo "gpu_acceptance.sh: --objects needs a folder"; exit 2; }
+done
 NVCC=$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)
 [ -x "$NVCC" ] || { echo "skipped: nvcc was not found; install the CUDA toolkit"; exit 77; }
 
@@ -33,7 +42,7 @@ compile() { # SOURCE [FLAG...]
     object=$OBJECTS/CMakeFiles/sharpsweep_engine.dir/$source.o
     [[ $source != kernels/* ]] ||
         object=$OBJECTS/kernels/CMakeFiles/sharpsweep_cuda.dir/${source#kernels/}.o
-    if [[ $OUT == *-unoptimised && -e $object ]]; then
+    if [[ -n $OBJECTS && $OUT == *-unoptimised && $object -nt $ROOT/$source ]]; then
         objects+=("$object")
         return
     fi
@@ -58,7 +67,8 @@ for source in tests/gpu/acceptance.cu \
     compile "$source"
 done
 # Where nothing runs, compiling the kernels of wide instruction sets would only take time.
-if [ "$(uname -m)" = x86_64 ] && [[ $OUT != *-unoptimised || -n $OBJECTS ]]; then
+built=$OBJECTS/CMakeFiles/sharpsweep_engine.dir/host/cpu/kernels_avx2.cpp.o
+if [ "$(uname -m)" = x86_64 ] && [[ $OUT != *-unoptimised || -e $built ]]; then
     compile host/cpu/dispatch.cpp -DSHARPSWEEP_HAVE_X86_KERNELS
     compile host/cpu/coupled.cpp -DSHARPSWEEP_HAVE_X86_KERNELS
     for kernels in normals kernels coupled; do
@@ -76,10 +86,10 @@ wait
 if [[ $OUT == *-unoptimised ]]; then
     echo "skipped: built, but there is no GPU to run on"
     exit 77
-elif [[ " $* " == *" --sanitize "* ]]; then
+elif [ -n "$SANITIZE" ]; then
     for tool in memcheck racecheck; do
         compute-sanitizer --tool "$tool" --error-exitcode 1 "$OUT/acceptance" --no-timing
     done
 else
-    "$OUT/acceptance" "$@"
+    "$OUT/acceptance" "${TIMING[@]}"
 fi

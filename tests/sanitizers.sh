@@ -6,7 +6,8 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # clang++ takes half as long as g++, where it has its run-time library. Lines are all that a report
 # needs; intrinsics would take many minutes, and the scalar kernels are the same templates.
 COMPILER=g++
-echo 'int main() {}' | clang++ -fsanitize=address,undefined -x c++ - -o /dev/null 2>/dev/null && COMPILER=clang++
+printf '#include <span>\nint main() {}\n' |
+    clang++ -std=c++20 -fsanitize=address,undefined -x c++ - -o /dev/null 2>/dev/null && COMPILER=clang++
 BUILD=$(realpath -m "$1")/$COMPILER # another compiler would make CMake forget the options
 mkdir -p "$BUILD"
 cmake -S "$ROOT" -B "$BUILD" -G Ninja -DCMAKE_CXX_COMPILER="$COMPILER" -DCMAKE_BUILD_TYPE=Debug \

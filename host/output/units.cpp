@@ -40,33 +40,44 @@ Sweep stored_sweep(const std::string& text, const std::string& path) {
   }
 }
 
-/// The states of cells, spread into one variable a field.
-void put_states(Dataset& group, const std::string& prefix, const std::string& dimension,
-                const CellStates& states) {
-  Integers finished(states.finished.begin(), states.finished.end());
-  Integers diverged(states.diverged.begin(), states.diverged.end());
-  Integers survivors;
+/// The states of cells, spread into one column a field.
+struct StateColumns {
+  void reserve(std::size_t cells, std::size_t parameters) {
+    for (Integers* column : {&finished, &diverged, &survivors}) column->reserve(cells);
+    for (Numbers* column : {&mean, &m2}) column->reserve(cells * parameters);
+  }
+  void append(const CellStates& states) {
+    finished.insert(finished.end(), states.finished.begin(), states.finished.end());
+    diverged.insert(diverged.end(), states.diverged.begin(), states.diverged.end());
+    for (const std::uint64_t mask : states.survivors) {
+      survivors.push_back(std::bit_cast<std::int64_t>(mask));
+    }
+    for (const Moments& moments : states.moments) {
+      mean.push_back(moments.mean);
+      m2.push_back(moments.m2);
+    }
+  }
+  std::size_t size() const { return finished.size(); }
+
+  /// Moves the columns into variables of a group.
+  void put(const std::string& prefix, const std::string& dimension, Dataset& group) && {
+    const auto add = [&](const char* name, const std::vector<std::string>& dimensions,
+                         auto&& values, const char* text) {
+      group.variables.push_back(
+          {prefix + name, dimensions, std::forward<decltype(values)>(values), "1", text});
+    };
+    add("finished", {dimension}, std::move(finished), "number of the unit's seeds that finished");
+    add("diverged", {dimension}, std::move(diverged), "number of the unit's seeds that diverged");
+    add("survivors", {dimension}, std::move(survivors),
+        "bit i: the seed that is i modulo 64 survived");
+    add("mean", {dimension, "order_parameter"}, std::move(mean), "mean over the unit's seeds");
+    add("m2", {dimension, "order_parameter"}, std::move(m2),
+        "sum of squared deviations from the mean");
+  }
+
+  Integers finished, diverged, survivors;
   Numbers mean, m2;
-  for (const std::uint64_t mask : states.survivors) {
-    survivors.push_back(std::bit_cast<std::int64_t>(mask));
-  }
-  for (const Moments& moments : states.moments) {
-    mean.push_back(moments.mean);
-    m2.push_back(moments.m2);
-  }
-  const auto put = [&](const char* name, const std::vector<std::string>& dimensions, auto&& values,
-                       const char* text) {
-    group.variables.push_back(
-        {prefix + name, dimensions, std::forward<decltype(values)>(values), "1", text});
-  };
-  put("finished", {dimension}, std::move(finished), "number of the unit's seeds that finished");
-  put("diverged", {dimension}, std::move(diverged), "number of the unit's seeds that diverged");
-  put("survivors", {dimension}, std::move(survivors),
-      "bit i: the seed that is i modulo 64 survived");
-  put("mean", {dimension, "order_parameter"}, std::move(mean), "mean over the unit's seeds");
-  put("m2", {dimension, "order_parameter"}, std::move(m2),
-      "sum of squared deviations from the mean");
-}
+};
 
 /// Reads one file's group of units; every mismatch is an error that names the file.
 class GroupReader {
@@ -262,23 +273,28 @@ std::string units_group_name(std::size_t i) {
   return i == 0 ? "units" : "units_" + std::to_string(i);
 }
 
-Dataset units_to_group(FinishedUnits finished, Networks networks) {
+Dataset units_to_group(const Sweep& sweep, const std::vector<WorkUnit>& units,
+                       const std::function<UnitResult(std::size_t)>& result_of, Networks networks) {
   Integers first, configurations, first_seed, seeds;
   std::vector<std::uint8_t> identities;
-  const std::size_t parameters = finished.sweep.outcome_size();
-  CellStates cells(0, parameters), path(0, parameters);
+  const std::size_t parameters = sweep.outcome_size();
+  StateColumns cells, path;
   Numbers outcomes, weights;
-  for (std::size_t u = 0; u < finished.units.size(); ++u) {
-    const WorkUnit& unit = finished.units[u];
+  std::size_t all_cells = 0;
+  for (const WorkUnit& unit : units) all_cells += unit.configurations * sweep.cells_per_network();
+  cells.reserve(all_cells, parameters);
+  path.reserve(all_cells * sweep.record, parameters);
+  for (std::size_t u = 0; u < units.size(); ++u) {
+    const WorkUnit& unit = units[u];
     first.push_back(static_cast<std::int64_t>(unit.first_configuration));
     configurations.push_back(static_cast<std::int64_t>(unit.configurations));
     first_seed.push_back(unit.first_seed);
     seeds.push_back(unit.seeds);
-    const auto bytes = identity_bytes(finished.sweep, unit);
+    const auto bytes = identity_bytes(sweep, unit);
     identities.insert(identities.end(), bytes.begin(), bytes.end());
-    const UnitResult result = std::move(finished.results[u]); // gone once it is copied
-    cells.append(result.cells, 0, result.cells.size());
-    if (result.path.size() > 0) path.append(result.path, 0, result.path.size());
+    const UnitResult result = result_of(u);
+    cells.append(result.cells);
+    path.append(result.path);
     if (networks == Networks::left_out) continue;
     outcomes.insert(outcomes.end(), result.outcomes.begin(), result.outcomes.end());
     weights.insert(weights.end(), result.weights.begin(), result.weights.end());
@@ -286,16 +302,16 @@ Dataset units_to_group(FinishedUnits finished, Networks networks) {
   Dataset group;
   group.attributes = {
       {"title", "finished work units: what resuming and merging take over"},
-      {"sweep", finished.sweep.text()},
+      {"sweep", sweep.text()},
   };
-  group.coordinates.push_back(index_axis("unit", finished.units.size(), "number of the work unit"));
+  group.coordinates.push_back(index_axis("unit", units.size(), "number of the work unit"));
   group.coordinates.push_back(index_axis("byte", kIdentityBytes, "byte of a SHA-256"));
   group.coordinates.push_back(
       index_axis("cell", cells.size(),
                  "cell: of each unit in turn, [configuration][target], targets fastest"));
   Variable numbers = index_axis("order_parameter", parameters, "which order parameter");
   std::string meanings;
-  for (const OrderParameterInfo& info : finished.sweep.order_parameters()) {
+  for (const OrderParameterInfo& info : sweep.order_parameters()) {
     for (std::size_t i = 0; i < info.count; ++i) {
       meanings += (meanings.empty() ? "" : " ") + info.name;
       if (!info.dimension.empty()) meanings += "_" + std::to_string(i + 1);
@@ -317,11 +333,11 @@ Dataset units_to_group(FinishedUnits finished, Networks networks) {
                              std::move(identities),
                              "1",
                              "SHA-256 of all that determines the unit's numbers"});
-  put_states(group, "", "cell", cells);
+  std::move(cells).put("", "cell", group);
   if (path.size() > 0) {
     group.coordinates.push_back(index_axis("path_cell", path.size(),
                                            "of each unit in turn, [time][configuration][target]"));
-    put_states(group, "path_", "path_cell", path);
+    std::move(path).put("path_", "path_cell", group);
   }
   if (!outcomes.empty()) {
     group.coordinates.push_back(index_axis("network", outcomes.size() / parameters,

@@ -3,6 +3,7 @@
 /// and merging take over.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,9 +24,12 @@ struct FinishedUnits {
 /// result variables hold them anyway.
 enum class Networks { kept, left_out };
 
-/// A group of a file that holds the units, named `units`, `units_1`, ... in its file. Each unit
-/// has its identity beside it.
-Dataset units_to_group(FinishedUnits finished, Networks networks);
+/// A group of a file that holds units of a sweep, named `units`, `units_1`, ... in its file. Each
+/// unit has its identity beside it.
+/// \param result_of  tells the result of a unit by its place in the list; called once for each, in
+///   order, so that only one needs to be in memory
+Dataset units_to_group(const Sweep& sweep, const std::vector<WorkUnit>& units,
+                       const std::function<UnitResult(std::size_t)>& result_of, Networks networks);
 
 /// All units of a file. Where single networks were left out, they come from the file's result
 /// variables. Throws FileError when the file is no such file, is not consistent or has another

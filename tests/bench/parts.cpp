@@ -62,7 +62,8 @@ struct Bundle {
     for (std::size_t m = 0; m < targets.size(); ++m) {
       const cpu::Member<T> member{weights[m * static_cast<std::size_t>(depth)].lane,
                                   targets[m].lane, sums[m].lane, T(0.4), T(-2e-4)};
-      (tail ? steps.noisy_tail : steps.noisy)(depth, member, normals[0].lane, nullptr, kRows / depth);
+      (tail ? steps.noisy_tail : steps.noisy)(depth, member, normals[0].lane, nullptr,
+                                              kRows / depth);
     }
   }
   std::int64_t updates() const {

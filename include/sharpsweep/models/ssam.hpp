@@ -15,7 +15,6 @@
 #pragma once
 
 #include <cstdint>
-#include <type_traits>
 
 #include "sharpsweep/numerics/normals.hpp"
 #include "sharpsweep/numerics/portable_math.hpp"
@@ -29,7 +28,9 @@ inline constexpr int kMaxDepth = 16;
 /// registers, or as an int, whose loops are short code over weights in memory. Weights and normals
 /// are arrays of R then, or what looks like one: w[l] reads as an R and takes one.
 template <int L>
-using Depth = std::integral_constant<int, L>;
+struct Depth {
+  SHARPSWEEP_INLINE constexpr operator int() const { return L; }
+};
 
 template <class D>
 inline constexpr int kMostLayers = kMaxDepth;
@@ -58,9 +59,9 @@ SHARPSWEEP_INLINE void descend(int depth, Visit visit) {
   for (int l = depth - 1; l > 0; --l) visit(l);
 }
 
-/// One step of S-SAM in 4L operations: the order written here defines the bits. The perturbed
-/// weights are written twice: computing them again costs less than memory for them, and compilers
-/// keep those that fit into registers.
+/// One step of S-SAM in 4L operations, and L - 1 more where a compiler computes the perturbed
+/// weights again instead of keeping them: equal operands give equal bits. The order written here
+/// defines those.
 ///
 /// \param w  weights of layers 1..L, updated in place
 /// \param z  standard normals of this step, one a layer

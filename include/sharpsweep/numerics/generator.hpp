@@ -26,7 +26,7 @@ struct alignas(64) NoiseAddress {
 };
 
 /// Per-lane constants of Philox rounds 1 and 2 for a fixed block_hi, one 64-bit slot a lane, in
-/// the order in which an instruction set takes lanes.
+/// the order in which an instruction set takes lanes. Upper halves are arbitrary, as in Words.
 struct alignas(64) FoldedRounds {
   std::uint64_t word2[kTileLanes]; ///< stream ^ key1: word 2 after round 1, less hi(M0 block_lo)
   std::uint64_t mix0[kTileLanes];  ///< what round 2 xors into word 0

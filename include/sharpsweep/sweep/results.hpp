@@ -50,18 +50,6 @@ struct CellStates {
       moments[cell * parameters + i] = from.moments[index * parameters + i];
     }
   }
-  /// Appends some cells of other states.
-  void append(const CellStates& from, std::size_t first, std::size_t count) {
-    parameters = from.parameters;
-    const auto add = [](auto& list, const auto& more, std::size_t begin, std::size_t n) {
-      const auto at = more.begin() + static_cast<std::ptrdiff_t>(begin);
-      list.insert(list.end(), at, at + static_cast<std::ptrdiff_t>(n));
-    };
-    add(finished, from.finished, first, count);
-    add(diverged, from.diverged, first, count);
-    add(survivors, from.survivors, first, count);
-    add(moments, from.moments, first * parameters, count * parameters);
-  }
   bool operator==(const CellStates&) const = default;
 };
 
