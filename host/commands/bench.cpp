@@ -77,7 +77,6 @@ double plain_loop_rate(int depth, double seconds) {
 }
 
 /// Networks like the quickstart's, of one depth: 32 configurations (or more) on 48 targets.
-constexpr double kConfigurations = 32, kTargets = 48;
 Sweep engine_sweep(int depth, std::uint64_t seeds, double steps, int etas = 16) {
   return Sweep::from_settings(
       {{"depth", {std::to_string(depth)}},
@@ -99,6 +98,18 @@ double engine_rate(const Sweep& sweep, Backend& backend, double seconds) {
   });
 }
 
+constexpr std::uint64_t kSeeds = 4; ///< of one core's runs: whole tiles
+
+/// Steps with which one core draws a normal for every update in about `seconds`, however slow the
+/// instruction set.
+double steps_of(const cpu::Kernels& kernels, int depth, double seconds) {
+  const Sweep sweep = engine_sweep(depth, kSeeds, 8);
+  const double updates_a_step = sweep.updates() / static_cast<double>(sweep.steps);
+  return seconds * bare_generator_rate(kernels, seconds) / updates_a_step;
+}
+
+constexpr std::size_t kRounds = 5;
+
 /// A rate and its ratio to the first that was measured beside it: medians of several rounds.
 struct Compared {
   double rate = 0, ratio = 0;
@@ -106,7 +117,6 @@ struct Compared {
 
 /// Measures several rates in turn, so that a machine that changes its pace does so for all of them.
 std::vector<Compared> compare(const std::vector<std::function<double()>>& measures) {
-  constexpr std::size_t kRounds = 5;
   std::vector<std::array<double, kRounds>> rates(measures.size()), ratios(measures.size());
   for (std::size_t round = 0; round < kRounds; ++round) {
     for (std::size_t i = 0; i < measures.size(); ++i) {
@@ -125,11 +135,7 @@ std::vector<Compared> compare(const std::vector<std::function<double()>>& measur
 
 /// One core against its generator, with and without bundles.
 void bench_core(const cpu::Kernels& kernels, int depth, double seconds) {
-  constexpr std::uint64_t kSeeds = 4; // whole tiles
-  // Steps for a run of about `seconds`, however slow the instruction set.
-  const double steps = seconds * bare_generator_rate(kernels, seconds) /
-                       (kConfigurations * kTargets * kSeeds * depth);
-  const Sweep sweep = engine_sweep(depth, kSeeds, steps);
+  const Sweep sweep = engine_sweep(depth, kSeeds, steps_of(kernels, depth, seconds));
   CpuOptions options;
   options.threads = 1;
   options.instruction_set = kernels.name;
@@ -148,7 +154,6 @@ void bench_core(const cpu::Kernels& kernels, int depth, double seconds) {
 
 /// One core against a plain loop, and all cores against one; bundles of one configuration.
 void bench_whole(double seconds) {
-  constexpr std::uint64_t kSeeds = 4;
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   CpuOptions options;
   options.bundle = 1;
@@ -156,9 +161,7 @@ void bench_whole(double seconds) {
   const std::unique_ptr<Backend> one = make_cpu_backend(options);
   options.threads = cores;
   const std::unique_ptr<Backend> all = make_cpu_backend(options);
-  const cpu::Kernels& kernels = *cpu::available_kernels().back();
-  const double steps =
-      seconds * bare_generator_rate(kernels, seconds) / (kConfigurations * kTargets * kSeeds * 2);
+  const double steps = steps_of(*cpu::available_kernels().back(), 2, seconds);
   const Sweep sweep = engine_sweep(2, kSeeds, steps);
   const Sweep larger = engine_sweep(2, kSeeds * cores, steps); // the same work for each core
   const std::vector<Compared> rates = compare({[&] { return engine_rate(sweep, *one, seconds); },
@@ -271,9 +274,9 @@ ExitCode bench_command(double seconds) {
               "coordinates x layers x steps)\n\n");
   std::printf("%-11s %6s %9s %16s %16s\n", "", "depth", "bare", "bundle 1", "bundle chosen");
   for (const cpu::Kernels* kernels : cpu::available_kernels()) {
-    for (const int depth : {2, 3, 4, 8, 16}) bench_core(*kernels, depth, seconds / 5);
+    for (const int depth : {2, 3, 4, 8, 16}) bench_core(*kernels, depth, seconds / kRounds);
   }
-  bench_whole(seconds / 5);
+  bench_whole(seconds / kRounds);
   bench_gpus(seconds);
   bench_family(seconds);
   return ExitCode::done;

@@ -516,6 +516,21 @@ class Options(Folder):
         for word in ("networks", "updates", "memory", "file", "time", "work units"):
             self.assertRegex(text, rf"(?m)^{word} ")
 
+    def test_bench_measures_every_instruction_set_and_depth(self):
+        done = self.run_here("bench", "--seconds", "0.01")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        rows = re.findall(r"(?m)^(\w+) +(\d+) +([\d.]+) +([\d.]+) +([\d.]+)x +([\d.]+) +([\d.]+)x$",
+                          done.stdout)
+        sets = {row[0] for row in rows}
+        self.assertIn("scalar", sets)
+        self.assertEqual(sorted((row[0], int(row[1])) for row in rows),
+                         sorted((s, depth) for s in sets for depth in (2, 3, 4, 8, 16)))
+        for row in rows:
+            self.assertGreater(min(map(float, row[2:])), 0, row)
+        for line in (r"depth 2: [\d.]+; the engine is \d+ times as fast", r"\d+ cores?: [\d.]+, ",
+                     r"label_noise, cubic +f64( +[\d.]+){4}$"):
+            self.assertRegex(done.stdout, rf"(?m){line}")
+
 
 if __name__ == "__main__":
     unittest.main()
