@@ -1,6 +1,7 @@
 #include "host/assembly.hpp"
 
 #include <ctime>
+#include <memory>
 
 #include "host/analysis/phase_diagram.hpp"
 #include "host/output/parts.hpp"
@@ -19,18 +20,21 @@ std::string timestamp() {
   return text;
 }
 
-/// The finished units as the groups of a file.
+/// The finished units as the groups of a file, which refers to the sweep and the results.
 void add_units(const Sweep& sweep, const Results& results, const Coverage& done, Networks networks,
                const std::atomic<bool>& stop, Dataset& file) {
-  for (const Work& work : finished_work(sweep, done)) {
-    const Placement place(work.sweep, sweep);
-    const auto result_of = [&](std::size_t u) {
+  for (Work& finished : finished_work(sweep, done)) {
+    const auto work = std::make_shared<const Work>(std::move(finished));
+    const auto result_of = [&sweep, &results, &stop, networks, work,
+                            place = Placement(work->sweep, sweep),
+                            result = UnitResult{}](std::size_t u) mutable -> const UnitResult& {
       stop_if_asked(stop);
-      return results.extract(sweep, work.sweep, place, work.units[u], work.units[u].seeds,
-                             networks == Networks::kept);
+      result = results.extract(sweep, work->sweep, place, work->units[u], work->units[u].seeds,
+                               networks == Networks::kept);
+      return result;
     };
     file.groups.push_back({units_group_name(file.groups.size()),
-                           units_to_group(work.sweep, work.units, result_of, networks)});
+                           units_to_group(work->sweep, work->units, result_of, networks)});
   }
 }
 

@@ -35,8 +35,8 @@ void take_parts(const Sweep& sweep, Results& results, const std::string& folder,
                 const std::atomic<bool>& stop);
 
 /// The result file: phase diagram, theory, thresholds, and the finished units that a larger sweep
-/// can go on from. Cells that are not complete are NaN and have the status `missing`. Throws
-/// Interrupted when `stop` is set.
+/// can go on from. Cells that are not complete are NaN and have the status `missing`. Refers to the
+/// sweep and the results until it is written. Throws Interrupted when `stop` is set.
 Dataset result_file(const Sweep& sweep, const Results& results, const Origin& origin,
                     const std::atomic<bool>& stop = kNeverStopped);
 

@@ -9,12 +9,12 @@ std::size_t value_count(const Variable& variable) {
   return std::visit([](const auto& values) { return values.size(); }, variable.values);
 }
 
-std::pair<const void*, std::size_t> value_bytes(const Variable& variable) {
+std::pair<const void*, std::size_t> value_bytes(const Values& values) {
   return std::visit(
-      [](const auto& values) -> std::pair<const void*, std::size_t> {
-        return {values.data(), values.size() * sizeof(values[0])};
+      [](const auto& list) -> std::pair<const void*, std::size_t> {
+        return {list.data(), list.size() * sizeof(list[0])};
       },
-      variable.values);
+      values);
 }
 
 const Variable* Dataset::find(const std::string& name) const {
@@ -51,7 +51,8 @@ std::int64_t Dataset::integer(const std::string& name, std::int64_t otherwise) c
 
 std::size_t Dataset::extent(const std::string& dimension) const {
   for (const Variable& coordinate : coordinates) {
-    if (coordinate.name == dimension) return value_count(coordinate);
+    if (coordinate.name != dimension) continue;
+    return coordinate.pieces.count > 0 ? coordinate.pieces.extent : value_count(coordinate);
   }
   throw FileError("the file has no dimension '" + dimension + "'");
 }
@@ -62,7 +63,7 @@ std::string digest(const Dataset& dataset) {
     for (const Variable& variable : *list) {
       if (!variable.is_result) continue;
       hash.update(variable.name.data(), variable.name.size() + 1);
-      const auto [data, size] = value_bytes(variable);
+      const auto [data, size] = value_bytes(variable.values);
       hash.update(data, size);
     }
   }

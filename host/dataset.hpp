@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -14,14 +15,26 @@ namespace sharpsweep {
 using Attribute =
     std::pair<std::string, std::variant<std::string, std::vector<std::int64_t>, double>>;
 
+using Values =
+    std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<std::uint8_t>>;
+
+/// Values that are made while they are written, so that they are never all in memory: pieces along
+/// the first dimension, which is `extent` long.
+struct Pieces {
+  std::size_t extent = 0;
+  std::size_t count = 0;                        ///< 0: the values are there
+  std::function<Values(std::size_t)> make = {}; ///< of the type of the variable's `values`
+};
+
 struct Variable {
   std::string name;
   std::vector<std::string> dimensions; ///< slowest first
-  std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<std::uint8_t>> values;
+  Values values;                       ///< where there are pieces only their type counts
   std::string units;
   std::string long_name;
   std::vector<Attribute> attributes = {};
-  bool is_result = true; ///< counts in the digest
+  bool is_result = true; ///< counts in the digest; then it has no pieces
+  Pieces pieces = {};
 };
 
 struct Dataset {
@@ -49,9 +62,9 @@ struct Dataset::Group {
   Dataset data;
 };
 
-/// The number of values of a variable, and their bytes as they go into the file.
+/// The number of values that a variable holds, and the bytes of values as they go into the file.
 std::size_t value_count(const Variable& variable);
-std::pair<const void*, std::size_t> value_bytes(const Variable& variable);
+std::pair<const void*, std::size_t> value_bytes(const Values& values);
 
 /// SHA-256 over the bytes of all result variables, groups left out: for each coordinate and each
 /// result, in file order, its name, a zero byte, and its values (little-endian, as stored).

@@ -1,6 +1,7 @@
 #include "host/results.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <map>
 #include <unordered_map>
@@ -47,6 +48,13 @@ std::string joined(const std::vector<std::string>& items) {
   std::string text;
   for (const std::string& item : items) text += (text.empty() ? "" : ",") + item;
   return text;
+}
+
+/// Cells of the tables of states: of the end and of the path.
+std::array<double, 2> table_cells(const Sweep& sweep) {
+  const double cells = static_cast<double>(sweep.configurations()) *
+                       static_cast<double>(sweep.cells_per_network()) * seed_blocks(sweep);
+  return {cells, cells * sweep.record};
 }
 
 template <class List>
@@ -127,12 +135,15 @@ bool fits(const Sweep& into, const WorkUnit& unit) {
          unit.seeds <= seeds_of_block(into, block);
 }
 
-Results::Results(const Sweep& sweep)
-    : cells(sweep.cells()), blocks(seed_blocks(sweep)), state(cells * blocks, sweep.outcome_size()),
-      path(cells * blocks * sweep.record, sweep.outcome_size()), done(sweep) {
+Results::Results(const Sweep& sweep, const std::string& output)
+    : cells(sweep.cells()), configurations(sweep.configurations()), blocks(seed_blocks(sweep)),
+      state(blocks * configurations, sweep.cells_per_network(), sweep.outcome_size(), output),
+      path(blocks * sweep.record * configurations, sweep.cells_per_network(), sweep.outcome_size(),
+           output),
+      done(sweep) {
   constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
   const std::size_t networks = cells * sweep.seeds;
-  if (sweep.save != Save::mean) seed_value.resize(state.parameters * networks, kMissing);
+  if (sweep.save != Save::mean) seed_value.resize(state.parameters() * networks, kMissing);
   if (sweep.save == Save::weights) weight.resize(networks * sweep.most_weights(), kMissing);
 }
 
@@ -148,21 +159,34 @@ void Results::take(const Sweep& sweep, const Sweep& from, const Placement& place
   const bool keeps_weights = sweep.save == Save::weights;
   const std::size_t width = keeps_weights ? weights_of_unit(from, unit) : 0;
   const std::size_t most = keeps_weights ? sweep.most_weights() : 0;
-  const std::size_t parameters = state.parameters, networks = cells * sweep.seeds;
+  const std::size_t parameters = state.parameters(), networks = cells * sweep.seeds;
   const std::size_t first_seed = unit.first_seed - sweep.first_seed;
+  std::vector<std::size_t> taken; // targets of the unit
+  CellStates row;
+  const auto put = [&](StateTable& table, std::size_t at, const CellStates& from,
+                       std::size_t first) {
+    table.load(at, row);
+    for (const std::size_t t : taken) row.copy(place.target(t), from, first + t);
+    table.store(at, row);
+  };
   for (std::size_t i = 0; i < unit.configurations; ++i) {
     const std::size_t configuration = place.configuration(unit.first_configuration + i);
     if (configuration == Placement::kNowhere) continue;
+    const std::size_t first_cell = configuration * sweep.cells_per_network();
+    taken.clear();
     for (std::size_t t = 0; t < targets; ++t) {
       if (place.target(t) == Placement::kNowhere) continue;
-      const std::size_t cell = configuration * sweep.cells_per_network() + place.target(t);
-      if (done.at(block, cell) >= unit.seeds) continue;
+      if (done.at(block, first_cell + place.target(t)) < unit.seeds) taken.push_back(t);
+    }
+    if (taken.empty()) continue;
+    put(state, row_of(block, configuration), result.cells, i * targets);
+    for (std::size_t time = 0; time < sweep.record; ++time) {
+      put(path, row_of(block, configuration, time, sweep.record), result.path,
+          time * unit_cells + i * targets);
+    }
+    for (const std::size_t t : taken) {
+      const std::size_t cell = first_cell + place.target(t);
       done.at(block, cell) = static_cast<std::uint8_t>(unit.seeds);
-      state.copy(block * cells + cell, result.cells, i * targets + t);
-      for (std::size_t time = 0; time < sweep.record; ++time) {
-        path.copy((block * sweep.record + time) * cells + cell, result.path,
-                  time * unit_cells + i * targets + t);
-      }
       if (sweep.save == Save::mean) continue;
       for (std::size_t s = 0; s < unit.seeds; ++s) {
         const std::size_t source = (i * unit.seeds + s) * targets + t;
@@ -187,23 +211,29 @@ UnitResult Results::extract(const Sweep& sweep, const Sweep& from, const Placeme
   const bool keeps_weights = networks && sweep.save == Save::weights;
   const std::size_t width = keeps_weights ? weights_of_unit(from, unit) : 0;
   const std::size_t most = keeps_weights ? sweep.most_weights() : 0;
-  const std::size_t parameters = state.parameters, all = cells * sweep.seeds;
+  const std::size_t parameters = state.parameters(), all = cells * sweep.seeds;
   const std::size_t first_seed = unit.first_seed - sweep.first_seed;
   UnitResult result;
   result.cells = CellStates(unit_cells, parameters);
   result.path = CellStates(sweep.record * unit_cells, parameters);
   if (keeps_values) result.outcomes.resize(unit_cells * seeds * parameters);
   if (keeps_weights) result.weights.resize(unit_cells * seeds * width);
+  CellStates row;
+  const auto get = [&](const StateTable& table, std::size_t at, CellStates& into,
+                       std::size_t first) {
+    table.load(at, row);
+    for (std::size_t t = 0; t < targets; ++t) into.copy(first + t, row, place.target(t));
+  };
   for (std::size_t i = 0; i < unit.configurations; ++i) {
     const std::size_t configuration = place.configuration(unit.first_configuration + i);
+    get(state, row_of(block, configuration), result.cells, i * targets);
+    for (std::size_t time = 0; time < sweep.record; ++time) {
+      get(path, row_of(block, configuration, time, sweep.record), result.path,
+          time * unit_cells + i * targets);
+    }
+    if (!keeps_values) continue;
     for (std::size_t t = 0; t < targets; ++t) {
       const std::size_t cell = configuration * sweep.cells_per_network() + place.target(t);
-      result.cells.copy(i * targets + t, state, block * cells + cell);
-      for (std::size_t time = 0; time < sweep.record; ++time) {
-        result.path.copy(time * unit_cells + i * targets + t, path,
-                         (block * sweep.record + time) * cells + cell);
-      }
-      if (!keeps_values) continue;
       for (std::size_t s = 0; s < seeds; ++s) {
         const std::size_t network = cell * sweep.seeds + first_seed + s;
         const std::size_t source = (i * seeds + s) * targets + t;
@@ -258,10 +288,11 @@ double result_memory(const Sweep& sweep) {
   const double cells =
       static_cast<double>(sweep.configurations()) * static_cast<double>(sweep.cells_per_network());
   const auto parameters = static_cast<double>(sweep.outcome_size());
-  const double states = static_cast<double>(seed_blocks(sweep)) * (1.0 + sweep.record);
-  // The states themselves, and on their way to the file as columns of numbers of 8 bytes.
-  double bytes = cells * states * (2 * state_bytes(sweep.outcome_size()) + 16);
-  bytes += cells * seed_blocks(sweep); // the coverage
+  double bytes = cells * seed_blocks(sweep); // the coverage
+  for (const double table : table_cells(sweep)) {
+    bytes += std::min(table * state_bytes(sweep.outcome_size()),
+                      static_cast<double>(StateTable::kMostInMemory));
+  }
   bytes += cells * 8 * (3 * parameters + 5 + 2.0 * parameters * sweep.record);
   if (sweep.save != Save::mean) bytes += 4 * cells * sweep.seeds * 8 * parameters;
   if (sweep.save == Save::weights) {
@@ -269,6 +300,20 @@ double result_memory(const Sweep& sweep) {
   }
   if (!sweep.coupled) bytes += Bootstrap::memory(sweep.seeds);
   return bytes + static_cast<double>(count_work_units(sweep)) * sizeof(WorkUnit);
+}
+
+double reading_memory(const Sweep& sweep) {
+  // The states, and as the file's columns of numbers of 8 bytes.
+  const auto [state, path] = table_cells(sweep);
+  return (state + path) * (2 * state_bytes(sweep.outcome_size()) + 16);
+}
+
+double table_bytes(const Sweep& sweep) {
+  double bytes = 0;
+  for (const double table : table_cells(sweep)) {
+    bytes += StateTable::file_bytes(table, sweep.outcome_size());
+  }
+  return bytes;
 }
 
 } // namespace sharpsweep

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "host/state_table.hpp"
 #include "sharpsweep/sweep/results.hpp"
 #include "sharpsweep/sweep/sweep.hpp"
 #include "sharpsweep/sweep/work_units.hpp"
@@ -37,12 +38,13 @@ std::string obstacle(const Sweep& old, const Sweep& now, const std::string& name
 
 /// The reduced results of a whole sweep. A cell is [configuration][target].
 struct Results {
-  explicit Results(const Sweep& sweep);
+  /// \param output  beside which large tables of states lie; empty: all is kept in memory
+  explicit Results(const Sweep& sweep, const std::string& output = "");
 
-  std::size_t cells = 0;
+  std::size_t cells = 0, configurations = 0;
   std::uint32_t blocks = 0;
-  CellStates state;               ///< [seed block][cell]
-  CellStates path;                ///< [seed block][record time][cell]
+  StateTable state;               ///< rows: [seed block][configuration]; of a cell for each target
+  StateTable path;                ///< rows: [seed block][record time][configuration]
   std::vector<double> seed_value; ///< [number of an outcome][cell][seed]; save = seeds or weights
   std::vector<double> weight;     ///< [cell][seed][weight], to the most weights; save = weights
   Coverage done;
@@ -61,6 +63,11 @@ struct Results {
   bool has(const Sweep& sweep, const Placement& place, const WorkUnit& unit) const;
   /// Whether all seeds of a cell are done.
   bool complete(const Sweep& sweep, std::size_t cell) const;
+  /// The row of a configuration at a time in a table of so many times.
+  std::size_t row_of(std::uint32_t block, std::size_t configuration, std::size_t time = 0,
+                     std::size_t times = 1) const {
+    return (block * times + time) * configurations + configuration;
+  }
 };
 
 /// Weights that a unit's results have for each cell and seed.
@@ -89,5 +96,9 @@ void complete_networks(const Sweep& sweep, const WorkUnit& unit, const UnitResul
 
 /// Bytes that the results of a sweep take in memory, the arrays of the output file included.
 double result_memory(const Sweep& sweep);
+/// Bytes that the finished units of a whole sweep take in memory when a file of them is read.
+double reading_memory(const Sweep& sweep);
+/// Bytes that tables of states take on the disk of the output.
+double table_bytes(const Sweep& sweep);
 
 } // namespace sharpsweep

@@ -14,7 +14,7 @@ mkdir -p "$BUILD"
 cmake -S "$ROOT" -B "$BUILD" -G Ninja -DCMAKE_CXX_COMPILER="$COMPILER" -DCMAKE_BUILD_TYPE=Debug \
     -DCMAKE_CXX_FLAGS_DEBUG="-O0 -g1" \
     -DSHARPSWEEP_SANITIZE=address,undefined -DSHARPSWEEP_{CUDA,SIMD}=OFF >/dev/null
-TESTS=(toy philox normals portable_math theory threshold sweep parity device_queue max_margin dense)
+TESTS=(toy philox normals portable_math theory threshold sweep parity device_queue max_margin dense state_table)
 FUZZ=(sweep command_line file)
 cmake --build "$BUILD" --target sharpsweep "${TESTS[@]/%/_test}" "${FUZZ[@]/%/_fuzz}" >"$BUILD/build.log" 2>&1 ||
     { grep -m 20 -E 'error|FAILED' "$BUILD/build.log"; exit 1; }

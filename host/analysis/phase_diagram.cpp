@@ -1,6 +1,7 @@
 #include "host/analysis/phase_diagram.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 #include "host/analysis/parallel.hpp"
@@ -84,94 +85,90 @@ void add_coordinates(const Sweep& sweep, Dataset& data) {
   }
 }
 
-/// Mean and standard deviation of the merged seed blocks of one cell.
-/// \param block_stride  distance between the blocks of one cell
-void merge_blocks(const CellStates& states, std::size_t first, std::size_t block_stride,
-                  std::uint32_t blocks, double* mean, double* deviation) {
-  for (std::size_t x = 0; x < states.parameters; ++x) {
-    Moments total;
-    std::uint64_t n = 0;
-    for (std::uint32_t b = 0; b < blocks; ++b) {
-      const std::size_t index = first + b * block_stride;
-      total.merge(n, states.of(index)[x], states.finished[index]);
-      n += states.finished[index];
-    }
-    mean[x] = n > 0 ? total.mean : kNone;
-    deviation[x] = n > 0 ? square_root(div(total.m2, static_cast<double>(n))) : kNone;
-  }
-}
-
-/// Mean and deviation of some cells' states, a column for each order parameter:
-/// [cell][time][number], with a `time` for a path.
-struct Reduced {
-  Reduced(const Sweep& sweep, const Results& results, const CellStates& states, std::size_t times)
+/// The states of all cells merged over their seed blocks, in ascending order: columns [cell][time],
+/// [cell][time][number] for order parameters, with a `time` for a path.
+struct Merged {
+  Merged(const Sweep& sweep, const Results& results, const StateTable& table, std::size_t times)
       : infos(sweep.order_parameters()), mean(infos.size()), deviation(infos.size()) {
-    std::vector<double> m(states.parameters), d(states.parameters);
-    for (std::size_t cell = 0; cell < results.cells; ++cell) {
-      const bool complete = results.complete(sweep, cell);
-      for (std::size_t time = 0; time < times; ++time) {
-        std::fill(m.begin(), m.end(), kNone);
-        std::fill(d.begin(), d.end(), kNone);
-        if (complete) {
-          merge_blocks(states, time * results.cells + cell, results.cells * times, results.blocks,
-                       m.data(), d.data());
-        }
-        std::size_t next = 0;
-        for (std::size_t x = 0; x < infos.size(); ++x) {
-          for (std::size_t i = 0; i < infos[x].count; ++i, ++next) {
-            mean[x].push_back(m[next]);
-            deviation[x].push_back(d[next]);
+    const std::size_t targets = sweep.cells_per_network(), parameters = table.parameters();
+    CellStates row;
+    for (std::size_t configuration = 0; configuration < results.configurations; ++configuration) {
+      std::vector<Total> totals(targets * times);
+      std::vector<Moments> moments(totals.size() * parameters);
+      for (std::uint32_t block = 0; block < results.blocks; ++block) {
+        for (std::size_t time = 0; time < times; ++time) {
+          table.load(results.row_of(block, configuration, time, times), row);
+          for (std::size_t t = 0; t < targets; ++t) {
+            Total& total = totals[t * times + time];
+            Moments* own = &moments[(t * times + time) * parameters];
+            for (std::size_t x = 0; x < parameters; ++x) {
+              own[x].merge(total.finished, row.of(t)[x], row.finished[t]);
+            }
+            total.finished += row.finished[t];
+            total.diverged += row.diverged[t];
+            total.survivors += static_cast<unsigned>(std::popcount(row.survivors[t]));
           }
         }
       }
+      for (std::size_t i = 0; i < totals.size(); ++i) {
+        const bool complete = results.complete(sweep, configuration * targets + i / times);
+        append(complete ? totals[i] : Total{}, moments.data() + i * parameters);
+      }
     }
   }
+
   std::vector<OrderParameterInfo> infos;
   Columns mean, deviation;
+  struct Total {
+    std::uint64_t finished = 0, diverged = 0, survivors = 0;
+  };
+  std::vector<Total> total; ///< zero where not all seeds are done
+
+private:
+  void append(const Total& own, const Moments* moments) {
+    total.push_back(own);
+    const auto n = static_cast<double>(own.finished);
+    for (std::size_t x = 0; x < infos.size(); ++x) {
+      for (std::size_t i = 0; i < infos[x].count; ++i, ++moments) {
+        mean[x].push_back(n > 0 ? moments->mean : kNone);
+        deviation[x].push_back(n > 0 ? square_root(div(moments->m2, n)) : kNone);
+      }
+    }
+  }
 };
 
 /// \param suffix  of names, before _mean and _std
 /// \param where  in long names: "" or "along ... "
-void add_moments(Reduced reduced, const std::string& suffix, const std::string& where,
+void add_moments(Merged& merged, const std::string& suffix, const std::string& where,
                  const std::vector<std::string>& dimensions, Dataset& data) {
-  for (std::size_t x = 0; x < reduced.infos.size(); ++x) {
-    const OrderParameterInfo& info = reduced.infos[x];
+  for (std::size_t x = 0; x < merged.infos.size(); ++x) {
+    const OrderParameterInfo& info = merged.infos[x];
     const std::vector<std::string> own = with(dimensions, info.dimension);
     const auto add = [&](const char* name, std::vector<double>& values, const char* moment) {
       data.variables.push_back({info.name + suffix + name, own, std::move(values), info.units,
                                 moment + (" over seeds " + where) + "of " + info.long_name});
     };
-    add("_mean", reduced.mean[x], "mean");
-    add("_std", reduced.deviation[x], "standard deviation");
+    add("_mean", merged.mean[x], "mean");
+    add("_std", merged.deviation[x], "standard deviation");
   }
 }
 
 void add_order_parameters(const Sweep& sweep, const Results& results, Dataset& data) {
   const std::vector<std::string> dimensions = cell_dimensions(sweep);
+  Merged merged(sweep, results, results.state, 1);
   std::vector<double> survival, diverged;
   Integers finished;
   std::vector<std::uint8_t> status;
   const double seeds = sweep.seeds;
   for (std::size_t cell = 0; cell < results.cells; ++cell) {
-    status.push_back(results.complete(sweep, cell) ? 1 : 0);
-    if (status.back() == 0) {
-      survival.push_back(kNone);
-      diverged.push_back(kNone);
-      finished.push_back(0);
-      continue;
-    }
-    std::uint64_t survivors = 0, lost = 0, done = 0;
-    for (std::uint32_t b = 0; b < results.blocks; ++b) {
-      const std::size_t index = b * results.cells + cell;
-      survivors += static_cast<unsigned>(__builtin_popcountll(results.state.survivors[index]));
-      lost += results.state.diverged[index];
-      done += results.state.finished[index];
-    }
-    survival.push_back(static_cast<double>(survivors) / seeds);
-    diverged.push_back(static_cast<double>(lost) / seeds);
-    finished.push_back(static_cast<std::int64_t>(done));
+    const bool complete = results.complete(sweep, cell);
+    const Merged::Total& total = merged.total[cell];
+    status.push_back(complete ? 1 : 0);
+    survival.push_back(complete ? static_cast<double>(total.survivors) / seeds : kNone);
+    diverged.push_back(complete ? static_cast<double>(total.diverged) / seeds : kNone);
+    finished.push_back(static_cast<std::int64_t>(total.finished));
   }
-  add_moments(Reduced(sweep, results, results.state, 1), "", "", dimensions, data);
+  add_moments(merged, "", "", dimensions, data);
   if (!sweep.coupled) {
     data.variables.push_back({"survival", dimensions, std::move(survival), "1",
                               "fraction of the seeds with shrinkage of at least survival_level"});
@@ -227,8 +224,8 @@ void add_coupled_theory(const Sweep& sweep, const std::atomic<bool>& stop, Datas
 
 void add_paths(const Sweep& sweep, const Results& results, Dataset& data) {
   if (sweep.record == 0) return;
-  add_moments(Reduced(sweep, results, results.path, sweep.record), "_path", "along the run ",
-              with(cell_dimensions(sweep), "step"), data);
+  Merged merged(sweep, results, results.path, sweep.record);
+  add_moments(merged, "_path", "along the run ", with(cell_dimensions(sweep), "step"), data);
 }
 
 void add_seed_values(const Sweep& sweep, const Results& results, Dataset& data) {

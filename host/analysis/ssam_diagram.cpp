@@ -158,16 +158,16 @@ private:
   void measure(std::size_t index, const std::vector<double>& magnitudes,
                const std::vector<std::size_t>& kept) {
     const std::size_t first = index * sweep_.target.size();
-    std::vector<std::uint64_t> masks;
-    for (std::uint32_t block = 0; block < results_.blocks; ++block) {
-      for (const std::size_t t : kept) {
-        masks.push_back(results_.state.survivors[block * results_.cells + first + t]);
-      }
-    }
     const bool complete = std::all_of(kept.begin(), kept.end(), [&](std::size_t t) {
       return results_.complete(sweep_, first + t);
     });
     if (!complete) return;
+    std::vector<std::uint64_t> masks;
+    CellStates row;
+    for (std::uint32_t block = 0; block < results_.blocks; ++block) {
+      results_.state.load(results_.row_of(block, index), row);
+      for (const std::size_t t : kept) masks.push_back(row.survivors[t]);
+    }
     const Threshold measured = estimate_threshold(magnitudes, masks, sweep_.seeds, bootstrap_);
     columns_[value][index] = measured.value;
     columns_[low][index] = measured.low;

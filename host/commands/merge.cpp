@@ -80,9 +80,9 @@ ExitCode merge(const MergeOptions& options, Progress& progress) {
   require_output(options.output, overwrite, "--overwrite replaces it, or give another name");
   const Inputs inputs = survey(options.inputs);
   const Sweep& sweep = *inputs.sweep;
-  require_space(options.output, predicted_file_bytes(sweep));
-  require_memory(sweep, 0);
-  Results results(sweep);
+  require_space(options.output, predicted_file_bytes(sweep) + table_bytes(sweep));
+  require_memory(sweep, reading_memory(sweep));
+  Results results(sweep, options.output);
   for (const std::string& path : options.inputs) {
     stop_if_asked(progress.stop);
     take_file(sweep, results, path);

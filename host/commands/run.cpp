@@ -42,7 +42,8 @@ public:
     try {
       // The output, or the shard's part of it, and the parts that are to come.
       require_space(options_.output, predicted_file_bytes(sweep_) / options_.shard.count *
-                                         (1 + updates_ / sweep_.updates()));
+                                             (1 + updates_ / sweep_.updates()) +
+                                         table_bytes(sweep_));
       // Only now: an error is one line.
       if (!notice_.empty()) say(notice_);
       for (const std::string& sentence : damaged_) {
@@ -174,9 +175,13 @@ private:
       std::printf("%s updates were there already\n", human(taken_over_, "").c_str());
     }
     double diverged = 0, all = 0;
-    for (std::size_t i = 0; i < results_.state.size(); ++i) {
-      diverged += results_.state.diverged[i];
-      all += results_.state.finished[i] + results_.state.diverged[i];
+    CellStates row;
+    for (std::size_t r = 0; r < results_.state.rows(); ++r) {
+      results_.state.load(r, row);
+      for (std::size_t t = 0; t < row.size(); ++t) {
+        diverged += row.diverged[t];
+        all += row.finished[t] + row.diverged[t];
+      }
     }
     if (diverged > 0) {
       std::printf("%.3g %% of the %s diverged; see the variable 'diverged'\n", 100 * diverged / all,
@@ -191,7 +196,7 @@ private:
   std::string notice_;
   Progress& progress_;
   std::string folder_;
-  Results results_{sweep_};
+  Results results_{sweep_, options_.output};
   Coverage base_;
   std::vector<std::string> damaged_;
   bool output_is_complete_ = false;
@@ -252,7 +257,8 @@ ExitCode run_command(const Sweep& sweep, const RunOptions& options) {
   const SignalGuard signals(progress);
   std::string notice;
   const std::unique_ptr<Backend> backend = make_backend(options.backend, &notice);
-  require_memory(sweep, backend->working_memory(sweep));
+  const bool reads = options.existing == Existing::resume || !options.bases.empty();
+  require_memory(sweep, backend->working_memory(sweep) + (reads ? reading_memory(sweep) : 0));
   return Run(sweep, options, *backend, notice, progress).execute();
 }
 

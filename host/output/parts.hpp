@@ -75,7 +75,7 @@ public:
 private:
   void loop();
   void write(const Sweep& sweep, const std::vector<WorkUnit>& units,
-             std::vector<UnitResult>&& results);
+             const std::vector<UnitResult>& results);
 
   struct Pending {
     const Sweep* sweep;

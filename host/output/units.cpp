@@ -18,9 +18,14 @@ using Integers = std::vector<std::int64_t>;
 using Numbers = std::vector<double>;
 
 Variable index_axis(const std::string& name, std::size_t size, const std::string& text) {
-  Integers index(size);
-  std::iota(index.begin(), index.end(), 0);
-  return {name, {name}, std::move(index), "1", text};
+  static constexpr std::size_t kPiece = 65536;
+  const auto piece = [size](std::size_t i) -> Values {
+    Integers index(std::min(kPiece, size - i * kPiece));
+    std::iota(index.begin(), index.end(), static_cast<std::int64_t>(i * kPiece));
+    return index;
+  };
+  return {name, {name}, Integers{}, "1",
+          text, {},     true,       {size, (size + kPiece - 1) / kPiece, piece}};
 }
 
 std::vector<std::uint8_t> identity_bytes(const Sweep& sweep, const WorkUnit& unit) {
@@ -40,43 +45,58 @@ Sweep stored_sweep(const std::string& text, const std::string& path) {
   }
 }
 
-/// The states of cells, spread into one column a field.
-struct StateColumns {
-  void reserve(std::size_t cells, std::size_t parameters) {
-    for (Integers* column : {&finished, &diverged, &survivors}) column->reserve(cells);
-    for (Numbers* column : {&mean, &m2}) column->reserve(cells * parameters);
-  }
-  void append(const CellStates& states) {
-    finished.insert(finished.end(), states.finished.begin(), states.finished.end());
-    diverged.insert(diverged.end(), states.diverged.begin(), states.diverged.end());
-    for (const std::uint64_t mask : states.survivors) {
-      survivors.push_back(std::bit_cast<std::int64_t>(mask));
-    }
-    for (const Moments& moments : states.moments) {
-      mean.push_back(moments.mean);
-      m2.push_back(moments.m2);
-    }
-  }
-  std::size_t size() const { return finished.size(); }
+/// The variables of a group that units fill in turn, made one unit at a time while they are
+/// written.
+class UnitColumns {
+public:
+  UnitColumns(std::size_t units, ResultOfUnit result_of, Dataset& group)
+      : units_(units), result_of_(std::move(result_of)), group_(group) {}
 
-  /// Moves the columns into variables of a group.
-  void put(const std::string& prefix, const std::string& dimension, Dataset& group) && {
-    const auto add = [&](const char* name, const std::vector<std::string>& dimensions,
-                         auto&& values, const char* text) {
-      group.variables.push_back(
-          {prefix + name, dimensions, std::forward<decltype(values)>(values), "1", text});
+  /// \param values  of a unit's result
+  template <class List>
+  void add(const std::string& name, const std::vector<std::string>& dimensions,
+           const std::string& text, List (*values)(const UnitResult&)) {
+    const auto make = [result_of = result_of_, values](std::size_t u) -> Values {
+      return values(result_of(u));
     };
-    add("finished", {dimension}, std::move(finished), "number of the unit's seeds that finished");
-    add("diverged", {dimension}, std::move(diverged), "number of the unit's seeds that diverged");
-    add("survivors", {dimension}, std::move(survivors),
-        "bit i: the seed that is i modulo 64 survived");
-    add("mean", {dimension, "order_parameter"}, std::move(mean), "mean over the unit's seeds");
-    add("m2", {dimension, "order_parameter"}, std::move(m2),
-        "sum of squared deviations from the mean");
+    group_.variables.push_back({name, dimensions, List{}, "1", text, {}, true, {0, units_, make}});
   }
 
-  Integers finished, diverged, survivors;
-  Numbers mean, m2;
+  /// The variables of states.
+  template <CellStates UnitResult::*states>
+  void add_states(const std::string& prefix, const std::string& dimension) {
+    add<Integers>(prefix + "finished", {dimension}, "number of the unit's seeds that finished",
+                  [](const UnitResult& result) { return integers((result.*states).finished); });
+    add<Integers>(prefix + "diverged", {dimension}, "number of the unit's seeds that diverged",
+                  [](const UnitResult& result) { return integers((result.*states).diverged); });
+    add<Integers>(prefix + "survivors", {dimension}, "bit i: the seed that is i modulo 64 survived",
+                  [](const UnitResult& result) { return integers((result.*states).survivors); });
+    add<Numbers>(
+        prefix + "mean", {dimension, "order_parameter"}, "mean over the unit's seeds",
+        [](const UnitResult& result) { return numbers((result.*states).moments, &Moments::mean); });
+    add<Numbers>(
+        prefix + "m2", {dimension, "order_parameter"}, "sum of squared deviations from the mean",
+        [](const UnitResult& result) { return numbers((result.*states).moments, &Moments::m2); });
+  }
+
+private:
+  template <class T>
+  static Integers integers(const std::vector<T>& list) {
+    Integers values(list.size());
+    std::transform(list.begin(), list.end(), values.begin(),
+                   [](T value) { return static_cast<std::int64_t>(value); });
+    return values;
+  }
+  static Numbers numbers(const std::vector<Moments>& list, double Moments::*which) {
+    Numbers values(list.size());
+    std::transform(list.begin(), list.end(), values.begin(),
+                   [which](const Moments& moments) { return moments.*which; });
+    return values;
+  }
+
+  std::size_t units_;
+  ResultOfUnit result_of_;
+  Dataset& group_;
 };
 
 /// Reads one file's group of units; every mismatch is an error that names the file.
@@ -274,30 +294,23 @@ std::string units_group_name(std::size_t i) {
 }
 
 Dataset units_to_group(const Sweep& sweep, const std::vector<WorkUnit>& units,
-                       const std::function<UnitResult(std::size_t)>& result_of, Networks networks) {
+                       const ResultOfUnit& result_of, Networks networks) {
   Integers first, configurations, first_seed, seeds;
   std::vector<std::uint8_t> identities;
   const std::size_t parameters = sweep.outcome_size();
-  StateColumns cells, path;
-  Numbers outcomes, weights;
-  std::size_t all_cells = 0;
-  for (const WorkUnit& unit : units) all_cells += unit.configurations * sweep.cells_per_network();
-  cells.reserve(all_cells, parameters);
-  path.reserve(all_cells * sweep.record, parameters);
-  for (std::size_t u = 0; u < units.size(); ++u) {
-    const WorkUnit& unit = units[u];
+  std::size_t cells = 0, all_networks = 0, weights = 0;
+  for (const WorkUnit& unit : units) {
     first.push_back(static_cast<std::int64_t>(unit.first_configuration));
     configurations.push_back(static_cast<std::int64_t>(unit.configurations));
     first_seed.push_back(unit.first_seed);
     seeds.push_back(unit.seeds);
     const auto bytes = identity_bytes(sweep, unit);
     identities.insert(identities.end(), bytes.begin(), bytes.end());
-    const UnitResult result = result_of(u);
-    cells.append(result.cells);
-    path.append(result.path);
-    if (networks == Networks::left_out) continue;
-    outcomes.insert(outcomes.end(), result.outcomes.begin(), result.outcomes.end());
-    weights.insert(weights.end(), result.weights.begin(), result.weights.end());
+    const std::size_t own = unit.configurations * sweep.cells_per_network();
+    cells += own;
+    if (networks == Networks::left_out || sweep.save == Save::mean) continue;
+    all_networks += own * unit.seeds;
+    if (sweep.save == Save::weights) weights += own * unit.seeds * weights_of_unit(sweep, unit);
   }
   Dataset group;
   group.attributes = {
@@ -306,10 +319,11 @@ Dataset units_to_group(const Sweep& sweep, const std::vector<WorkUnit>& units,
   };
   group.coordinates.push_back(index_axis("unit", units.size(), "number of the work unit"));
   group.coordinates.push_back(index_axis("byte", kIdentityBytes, "byte of a SHA-256"));
-  group.coordinates.push_back(
-      index_axis("cell", cells.size(),
-                 "cell: of each unit in turn, [configuration][target], targets fastest"));
-  Variable numbers = index_axis("order_parameter", parameters, "which order parameter");
+  group.coordinates.push_back(index_axis(
+      "cell", cells, "cell: of each unit in turn, [configuration][target], targets fastest"));
+  Integers codes(parameters);
+  std::iota(codes.begin(), codes.end(), 0);
+  Variable numbers = {"order_parameter", {"order_parameter"}, codes, "1", "which order parameter"};
   std::string meanings;
   for (const OrderParameterInfo& info : sweep.order_parameters()) {
     for (std::size_t i = 0; i < info.count; ++i) {
@@ -317,8 +331,7 @@ Dataset units_to_group(const Sweep& sweep, const std::vector<WorkUnit>& units,
       if (!info.dimension.empty()) meanings += "_" + std::to_string(i + 1);
     }
   }
-  numbers.attributes = {{"flag_values", std::get<Integers>(numbers.values)},
-                        {"flag_meanings", meanings}};
+  numbers.attributes = {{"flag_values", codes}, {"flag_meanings", meanings}};
   group.coordinates.push_back(std::move(numbers));
   const auto column = [&](const char* name, Integers&& values, const char* text) {
     group.variables.push_back({name, {"unit"}, std::move(values), "1", text});
@@ -333,27 +346,25 @@ Dataset units_to_group(const Sweep& sweep, const std::vector<WorkUnit>& units,
                              std::move(identities),
                              "1",
                              "SHA-256 of all that determines the unit's numbers"});
-  std::move(cells).put("", "cell", group);
-  if (path.size() > 0) {
-    group.coordinates.push_back(index_axis("path_cell", path.size(),
+  UnitColumns columns(units.size(), result_of, group);
+  columns.add_states<&UnitResult::cells>("", "cell");
+  if (sweep.record > 0 && cells > 0) {
+    group.coordinates.push_back(index_axis("path_cell", cells * sweep.record,
                                            "of each unit in turn, [time][configuration][target]"));
-    std::move(path).put("path_", "path_cell", group);
+    columns.add_states<&UnitResult::path>("path_", "path_cell");
   }
-  if (!outcomes.empty()) {
-    group.coordinates.push_back(index_axis("network", outcomes.size() / parameters,
-                                           "of each unit in turn, [configuration][seed][target]"));
-    group.variables.push_back({"outcome",
-                               {"network", "order_parameter"},
-                               std::move(outcomes),
-                               "1",
-                               "order parameters of a network, NaN where it diverged"});
-  }
-  if (!weights.empty()) {
+  if (all_networks > 0) {
     group.coordinates.push_back(
-        index_axis("weight_number", weights.size(),
-                   "of each unit in turn, [configuration][seed][target][layer]"));
-    group.variables.push_back(
-        {"weight", {"weight_number"}, std::move(weights), "1", "final weights"});
+        index_axis("network", all_networks, "of each unit in turn, [configuration][seed][target]"));
+    columns.add<Numbers>("outcome", {"network", "order_parameter"},
+                         "order parameters of a network, NaN where it diverged",
+                         [](const UnitResult& result) { return result.outcomes; });
+  }
+  if (weights > 0) {
+    group.coordinates.push_back(index_axis(
+        "weight_number", weights, "of each unit in turn, [configuration][seed][target][layer]"));
+    columns.add<Numbers>("weight", {"weight_number"}, "final weights",
+                         [](const UnitResult& result) { return result.weights; });
   }
   return group;
 }

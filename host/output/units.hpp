@@ -24,12 +24,14 @@ struct FinishedUnits {
 /// result variables hold them anyway.
 enum class Networks { kept, left_out };
 
+/// Tells the result of a unit by its place in a list; valid until it is called again.
+using ResultOfUnit = std::function<const UnitResult&(std::size_t)>;
+
 /// A group of a file that holds units of a sweep, named `units`, `units_1`, ... in its file. Each
-/// unit has its identity beside it.
-/// \param result_of  tells the result of a unit by its place in the list; called once for each, in
-///   order, so that only one needs to be in memory
+/// unit has its identity beside it. While the group is written it asks for each result again for
+/// each variable, so that only one needs to be in memory.
 Dataset units_to_group(const Sweep& sweep, const std::vector<WorkUnit>& units,
-                       const std::function<UnitResult(std::size_t)>& result_of, Networks networks);
+                       const ResultOfUnit& result_of, Networks networks);
 
 /// All units of a file. Where single networks were left out, they come from the file's result
 /// variables. Throws FileError when the file is no such file, is not consistent or has another

@@ -22,8 +22,8 @@ struct StoredType {
   hid_t file;
   hid_t memory;
 };
-StoredType stored_type(const Variable& variable) {
-  switch (variable.values.index()) {
+StoredType stored_type(const Values& values) {
+  switch (values.index()) {
   case 0:
     return {H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE};
   case 1:
@@ -109,9 +109,10 @@ private:
     const bool floating = variable.values.index() == 0;
     const double missing = std::numeric_limits<double>::quiet_NaN();
     if (floating) check(H5Pset_fill_value(creation, H5T_NATIVE_DOUBLE, &missing));
-    if (value_count(variable) > 512) {
+    hsize_t values = 1;
+    for (const hsize_t extent : shape) values *= extent;
+    if (values > 512) {
       std::vector<hsize_t> chunk = shape;
-      hsize_t values = value_count(variable);
       for (std::size_t axis = 0; axis < chunk.size() && values > kChunkValues; ++axis) {
         values /= chunk[axis];
         chunk[axis] = std::max<hsize_t>(1, std::min(chunk[axis], kChunkValues / values));
@@ -122,11 +123,16 @@ private:
       check(H5Pset_deflate(creation, kDeflateLevel));
       check(H5Pset_fletcher32(creation));
     }
-    const StoredType type = stored_type(variable);
+    const StoredType type = stored_type(variable.values);
     H5Handle id(H5Dcreate2(where, variable.name.c_str(), type.file, space, H5P_DEFAULT, creation,
                            H5P_DEFAULT),
                 H5Dclose, what_);
-    check(H5Dwrite(id, type.memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, value_bytes(variable).first));
+    if (variable.pieces.count > 0) {
+      put_pieces(id, space, shape, variable.pieces);
+    } else {
+      check(H5Dwrite(id, type.memory, H5S_ALL, H5S_ALL, H5P_DEFAULT,
+                     value_bytes(variable.values).first));
+    }
     put_text(id, "units", variable.units);
     put_text(id, "long_name", variable.long_name);
     if (floating && variable.dimensions != std::vector<std::string>{variable.name}) {
@@ -134,6 +140,35 @@ private:
     }
     for (const Attribute& attribute : variable.attributes) put_attribute(id, attribute, &variable);
     return id;
+  }
+
+  /// Writes values as they are made, at least a chunk at a time while there are as many.
+  void put_pieces(hid_t id, hid_t space, std::vector<hsize_t> extent, const Pieces& pieces) {
+    std::vector<hsize_t> start(extent.size(), 0);
+    hsize_t row = 1; // values of one place of the first dimension
+    for (std::size_t axis = 1; axis < extent.size(); ++axis) row *= extent[axis];
+    for (std::size_t next = 0; next < pieces.count;) {
+      Values values = pieces.make(next++);
+      std::visit(
+          [&](auto& list) {
+            while (list.size() < kChunkValues && next < pieces.count) {
+              stop_if_asked(stop_);
+              const Values more = pieces.make(next++);
+              const auto& tail = std::get<std::decay_t<decltype(list)>>(more);
+              list.insert(list.end(), tail.begin(), tail.end());
+            }
+            extent[0] = list.size() / row;
+          },
+          values);
+      check(H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, extent.data(),
+                                nullptr));
+      const H5Handle memory(
+          H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), H5Sclose,
+          what_);
+      check(H5Dwrite(id, stored_type(values).memory, memory, space, H5P_DEFAULT,
+                     value_bytes(values).first));
+      start[0] += extent[0];
+    }
   }
 
   void put_attribute(hid_t object, const Attribute& attribute, const Variable* owner) {
@@ -148,7 +183,7 @@ private:
     }
     const auto& numbers = std::get<std::vector<std::int64_t>>(value);
     // Flag values have the type of their variable.
-    const hid_t type = owner ? stored_type(*owner).file : H5T_STD_I64LE;
+    const hid_t type = owner ? stored_type(owner->values).file : H5T_STD_I64LE;
     put_numbers(object, name, type, H5T_NATIVE_INT64, numbers.data(), numbers.size());
   }
 

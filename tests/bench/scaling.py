@@ -30,7 +30,7 @@ TARGETS = "log(0.5,4,%d)"
 def quantities():
     """Name, label and points (value, keys, threads) of each panel."""
     return [
-        ("networks", [(16 * n, {"seeds": n}, CORES) for n in (16, 64, 256, 1024, 4096)]),
+        ("networks", [(16 * n, {"seeds": n}, CORES) for n in (16, 64, 256, 1024, 4096, 16384)]),
         ("coordinates", [(n, {"target": TARGETS % n}, CORES) for n in (4, 16, 64, 256, 1024)]),
         ("depth", [(n, {"depth": n}, CORES) for n in (2, 3, 4, 6, 8, 10, 12, 14, 16)]),
         ("steps", [(n, {"steps": n}, CORES) for n in (2000, 8000, 32000, 128000, 512000)]),

@@ -8,7 +8,9 @@ import itertools
 import json
 import pathlib
 import random
+import re
 import resource
+import subprocess
 import sys
 import time
 import unittest
@@ -17,7 +19,7 @@ import h5py
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from program import run, scratch_folder, sweep_text
+from program import BINARY, ENVIRONMENT, run, scratch_folder, sweep_text
 
 BASE = dict(depth=[2, 3], init=["balanced(0.4)", "gaussian(0.5)"], step_size=[0.01, 0.02],
             eta="lin(0.5,1,3)", target="lin(0.75,2.25,4)", seeds=16, steps=60, base_seed=7)
@@ -328,6 +330,31 @@ class Scale(Case):
             self.train(f"{i}.h5", "--shard", f"{i}/2", **keys)
         self.run_here("merge", "-o", "m.h5", "1.h5", "2.h5")
         self.assert_same("m.h5", "whole.h5")
+
+    def peak_of(self, seeds):
+        """The largest resident set of a run, in MiB."""
+        (self.folder / "s.toml").write_text(sweep_text(
+            eta="lin(0.3,0.6,8)", target="lin(0.5,2,64)", seeds=seeds, steps=2))
+        process = subprocess.Popen([BINARY, "run", "s.toml", "-o", "a.h5", "--backend", "cpu",
+                                    "--threads", "2", "--overwrite", "--quiet"],
+                                   cwd=self.folder, env=ENVIRONMENT)
+        peak = 0
+        while process.poll() is None:
+            try:
+                status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+            except ProcessLookupError:
+                continue
+            peak = max([peak, *map(int, re.findall(r"VmHWM:\s*(\d+)", status))])
+            time.sleep(0.005)
+        self.assertEqual(process.returncode, 0)
+        return peak / 1024
+
+    def test_memory_does_not_grow_with_the_seeds(self):
+        few, many = self.peak_of(4096), self.peak_of(65536)
+        # The states of all seed blocks would take 56 MiB, and 64 more as the file's columns. What
+        # grows is the bootstrap, by 15 MiB, and what waits for the disk.
+        self.assertLess(many - few, 50)
+        self.run_here("verify", "a.h5", "--cells", "2")
 
 
 if __name__ == "__main__":

@@ -39,8 +39,8 @@ bool is_sealed(const std::string& bytes) {
 
 /// A sweep that costs nothing to hold and to train.
 bool is_small(const Sweep& sweep) {
-  return result_memory(sweep) < 16e6 && sweep.cells() <= 64 && sweep.seeds <= 128 &&
-         sweep.updates() < 1e5 && sweep.record <= 64;
+  return result_memory(sweep) + reading_memory(sweep) < 16e6 && sweep.cells() <= 64 &&
+         sweep.seeds <= 128 && sweep.updates() < 1e5 && sweep.record <= 64;
 }
 
 /// What a run does that takes the file over: into the sweep of the file, and into a wider one.

@@ -25,6 +25,26 @@ Sweep sweep_of(const std::string& text) {
   return Sweep::from_settings(parse_sweep_text(text, "recipe"));
 }
 
+/// Makes the values that would be made while the file is written, so that they can be changed.
+Dataset with_values(Dataset file) {
+  for (auto* list : {&file.coordinates, &file.variables}) {
+    for (Variable& variable : *list) {
+      for (std::size_t i = 0; i < variable.pieces.count; ++i) {
+        std::visit(
+            [&](auto& values) {
+              const Values piece = variable.pieces.make(i);
+              const auto& more = std::get<std::decay_t<decltype(values)>>(piece);
+              values.insert(values.end(), more.begin(), more.end());
+            },
+            variable.values);
+      }
+      variable.pieces = {};
+    }
+  }
+  for (auto& [name, group] : file.groups) group = with_values(std::move(group));
+  return file;
+}
+
 /// All bases; they are trained once, on the spot.
 class Bases {
 public:
@@ -41,10 +61,12 @@ public:
                                 "projection_radius = 1\ntarget_unit = threshold\n"
                                 "step_size_unit = scaled\nprecision = f64\n");
     const Results of_mean = trained(mean), of_weights = trained(weights);
-    files_.push_back(result_file(mean, of_mean, origin));
-    files_.push_back(result_file(weights, of_weights, origin));
-    files_.push_back(shard_file(weights, of_weights, Coverage(weights), {1, 2}, origin));
-    files_.push_back(result_file(ball, trained(ball), origin));
+    files_.push_back(with_values(result_file(mean, of_mean, origin)));
+    files_.push_back(with_values(result_file(weights, of_weights, origin)));
+    files_.push_back(
+        with_values(shard_file(weights, of_weights, Coverage(weights), {1, 2}, origin)));
+    const Results of_ball = trained(ball);
+    files_.push_back(with_values(result_file(ball, of_ball, origin)));
 
     // One that lacks a target at one depth: incomplete, with two groups of units.
     Results partial(weights);
@@ -56,7 +78,7 @@ public:
       }
     }
     partial.done.at(0, 1) = 0;
-    files_.push_back(result_file(weights, partial, origin));
+    files_.push_back(with_values(result_file(weights, partial, origin)));
     for (Dataset& file : files_) trim(file);
   }
   const Dataset& at(std::size_t i) const { return files_[i % kBases]; }

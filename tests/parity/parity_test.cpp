@@ -261,11 +261,15 @@ std::string digest_of(const Results& results) {
   const auto put = [&hash](const auto& list) {
     hash.update(list.data(), list.size() * sizeof list.front());
   };
-  for (const CellStates* states : {&results.state, &results.path}) {
-    put(states->finished);
-    put(states->diverged);
-    put(states->survivors);
-    put(states->moments);
+  CellStates row;
+  for (const StateTable* table : {&results.state, &results.path}) {
+    for (std::size_t r = 0; r < table->rows(); ++r) {
+      table->load(r, row);
+      put(row.finished);
+      put(row.diverged);
+      put(row.survivors);
+      put(row.moments);
+    }
   }
   put(results.seed_value);
   put(results.weight);
