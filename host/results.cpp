@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <map>
 #include <unordered_map>
 
@@ -141,10 +140,9 @@ Results::Results(const Sweep& sweep, const std::string& output)
       path(blocks * sweep.record * configurations, sweep.cells_per_network(), sweep.outcome_size(),
            output),
       done(sweep) {
-  constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
   const std::size_t networks = cells * sweep.seeds;
-  if (sweep.save != Save::mean) seed_value.resize(state.parameters() * networks, kMissing);
-  if (sweep.save == Save::weights) weight.resize(networks * sweep.most_weights(), kMissing);
+  if (sweep.save != Save::mean) seed_value.resize(state.parameters() * networks, kNone);
+  if (sweep.save == Save::weights) weight.resize(networks * sweep.most_weights(), kNone);
 }
 
 std::size_t weights_of_unit(const Sweep& sweep, const WorkUnit& unit) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <limits>
 
 #include <cub/device/device_reduce.cuh>
 #include <thrust/execution_policy.h>
@@ -220,7 +219,7 @@ public:
           result[(m * lanes_ + lane) * depth + l] =
               outcomes[m * lanes_ + lane].finished
                   ? static_cast<double>(weights[(m * depth + l) * lanes_ + lane])
-                  : std::numeric_limits<double>::quiet_NaN();
+                  : kNone;
         }
       }
     }

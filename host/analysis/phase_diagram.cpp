@@ -2,16 +2,15 @@
 
 #include <algorithm>
 #include <bit>
-#include <limits>
 
 #include "host/analysis/parallel.hpp"
 #include "host/analysis/ssam_diagram.hpp"
+#include "sharpsweep/numerics/arithmetic.hpp"
 #include "sharpsweep/sweep/axis.hpp"
 
 namespace sharpsweep {
 namespace {
 
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 using Integers = std::vector<std::int64_t>;
 using Columns = std::vector<std::vector<double>>;
 

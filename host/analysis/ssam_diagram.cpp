@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 
 #include "host/analysis/parallel.hpp"
 #include "host/analysis/threshold.hpp"
@@ -14,7 +13,6 @@ namespace {
 
 namespace theory = ssam::theory;
 using ssam::kOrderParameters;
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 const std::vector<std::string> kCellDimensions = {"depth", "init", "step_size", "eta", "target"};
 const std::vector<std::string> kConfigurationDimensions = {"depth", "init", "step_size", "eta"};

@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "sharpsweep/numerics/arithmetic.hpp"
 #include "sharpsweep/numerics/streams.hpp"
 #include "sharpsweep/sweep/work_units.hpp"
 
@@ -84,8 +85,6 @@ std::uint32_t Bootstrap::count(std::uint32_t replicate, const std::uint64_t* mas
 }
 
 namespace {
-
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 double finite_or_none(double value) { return std::isfinite(value) ? value : kNone; }
 

@@ -1,7 +1,8 @@
 #include "host/coupled/unit_networks.hpp"
 
 #include <algorithm>
-#include <limits>
+
+#include "sharpsweep/numerics/arithmetic.hpp"
 
 namespace sharpsweep {
 
@@ -52,7 +53,6 @@ std::size_t UnitNetworks::count_diverged() const {
 }
 
 UnitResult UnitNetworks::reduce(UnitResult result) const {
-  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   const std::size_t cells = unit_.configurations, seeds = unit_.trained_seeds();
   result.cells.parameters = result.path.parameters = parameters_;
   result.cells.resize(cells);

@@ -15,16 +15,16 @@ constexpr double kSliceUpdates = 2e6;
 
 /// Rows of numbers of type T, a lane each.
 template <class T>
-class Rows {
+class LaneRows {
 public:
-  Rows(std::size_t rows, std::size_t width)
+  LaneRows(std::size_t rows, std::size_t width)
       : width_(width), size_(std::max<std::size_t>(1, rows) * width * sizeof(T)),
         bytes_(static_cast<std::byte*>(::operator new(size_, std::align_val_t(kTileAlignment)))) {
     std::memset(bytes_, 0, size_);
   }
-  ~Rows() { ::operator delete(bytes_, std::align_val_t(kTileAlignment)); }
-  Rows(const Rows&) = delete;
-  Rows& operator=(const Rows&) = delete;
+  ~LaneRows() { ::operator delete(bytes_, std::align_val_t(kTileAlignment)); }
+  LaneRows(const LaneRows&) = delete;
+  LaneRows& operator=(const LaneRows&) = delete;
 
   std::byte* bytes() { return bytes_; }
   void put(std::size_t lane, const std::vector<double>& numbers) {
@@ -48,9 +48,9 @@ private:
 
 /// Some networks of one shape, side by side in a tile.
 template <class T>
-class Tile {
+class NetworkTile {
 public:
-  Tile(UnitNetworks& unit, std::span<const std::size_t> members, std::size_t width)
+  NetworkTile(UnitNetworks& unit, std::span<const std::size_t> members, std::size_t width)
       : unit_(unit), members_(members), sizes_(network(0).sizes),
         constants_(sizes_.constants, width), state_(sizes_.state, width), work_(sizes_.work, width),
         key_(width), seed_(width) {
@@ -100,7 +100,7 @@ private:
   UnitNetworks& unit_;
   std::span<const std::size_t> members_;
   Sizes sizes_;
-  Rows<T> constants_, state_, work_;
+  LaneRows<T> constants_, state_, work_;
   std::vector<std::uint64_t> key_;
   std::vector<std::uint32_t> seed_;
 };
@@ -117,7 +117,7 @@ bool train_as(const Sweep& sweep, UnitNetworks& unit, const CoupledKernel& kerne
     for (std::size_t first = 0; first < members.size();) {
       const std::size_t left = members.size() - first;
       const auto [width, advance] = kernel.for_tile(shape, left);
-      Tile<T> tile(unit, std::span(members).subspan(first, std::min(width, left)), width);
+      NetworkTile<T> tile(unit, std::span(members).subspan(first, std::min(width, left)), width);
       if (!tile.run(sweep, advance, record_steps, progress)) return false;
       first += width;
     }

@@ -1,7 +1,6 @@
 #include "host/cpu/trainer.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 
 #include <unistd.h>
@@ -265,9 +264,8 @@ private:
       if (run_.coupled()) spread_divergence(outcomes);
       for (std::size_t lane = 0; lane < task_.lanes; ++lane) {
         for (int l = 0; l < depth_; ++l) {
-          weights[static_cast<std::size_t>(l)] = outcomes[lane].finished
-                                                     ? static_cast<double>(weight_at(m, l, lane))
-                                                     : std::numeric_limits<double>::quiet_NaN();
+          weights[static_cast<std::size_t>(l)] =
+              outcomes[lane].finished ? static_cast<double>(weight_at(m, l, lane)) : kNone;
         }
         visit(m, task_.first_lane + lane, outcomes[lane], std::span<const double>(weights));
       }

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <limits>
 
 #include <hdf5_hl.h>
 
 #include "host/output/hdf5_handle.hpp"
+#include "sharpsweep/numerics/arithmetic.hpp"
 
 namespace sharpsweep {
 namespace {
@@ -107,7 +107,7 @@ private:
     check(H5Pset_attr_creation_order(creation, kCreationOrder));
     check(H5Pset_obj_track_times(creation, false));
     const bool floating = variable.values.index() == 0;
-    const double missing = std::numeric_limits<double>::quiet_NaN();
+    const double missing = kNone;
     if (floating) check(H5Pset_fill_value(creation, H5T_NATIVE_DOUBLE, &missing));
     hsize_t values = 1;
     for (const hsize_t extent : shape) values *= extent;

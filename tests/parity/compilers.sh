@@ -6,26 +6,28 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 OUT=$(mktemp -d)
 trap 'rm -rf "$OUT"' EXIT
 
+# One object from several sources, which read their headers but once. COMPILER, LEVEL, FOLDER are
+# the caller's.
+together() { # NAME FLAGS SOURCE...
+    local name=$1 flags
+    read -ra flags <<<"$2"
+    printf '#include "%s.cpp"\n' "${@:3}" |
+        "$COMPILER" -std=c++20 "$LEVEL" -ffp-contract=off -fno-math-errno -w -I "$ROOT/include" \
+            -I "$ROOT" -DSHARPSWEEP_HAVE_X86_KERNELS "${flags[@]}" -x c++ -c - -o "$FOLDER/$name.o"
+}
+
 check() { # COMPILER LEVEL
-    local compiler=$1 level=$2 folder=$OUT/$1$2 source
-    local flags=(-std=c++20 "$level" -ffp-contract=off -fno-math-errno -w -I "$ROOT/include"
-                 -I "$ROOT" -DSHARPSWEEP_HAVE_X86_KERNELS)
-    mkdir -p "$folder"
-    for source in host/sweep/{axis,key_reader,keys,models,sweep,work_units} \
-        host/analysis/max_margin host/coupled/unit_networks \
-        host/cpu/{backend,coupled,trainer,dispatch} \
-        host/cpu/{kernels,coupled}_scalar host/cpu/{normals,kernels,coupled}_{avx2,avx512} \
-        tests/parity/golden_main; do
-        case $source in
-        *avx2) set -- -mavx2 -mfma ;;
-        *avx512) set -- -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma ;;
-        *) set -- ;;
-        esac
-        "$compiler" "${flags[@]}" "$@" -c "$ROOT/$source.cpp" -o "$folder/$(basename "$source").o"
-    done
-    "$compiler" -pthread "$folder"/*.o -o "$folder/golden"
-    echo "$compiler $level"
-    "$folder/golden"
+    COMPILER=$1 LEVEL=$2 FOLDER=$OUT/$1$2
+    mkdir -p "$FOLDER"
+    together sweep "" host/sweep/{axis,key_reader,keys,models,sweep,work_units} \
+        host/analysis/max_margin host/coupled/unit_networks host/cpu/coupled{,_scalar}
+    together backend "" host/cpu/{backend,trainer,dispatch,kernels_scalar} tests/parity/golden_main
+    together avx2 "-mavx2 -mfma" host/cpu/{normals,kernels,coupled}_avx2
+    together avx512 "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma" \
+        host/cpu/{normals,kernels,coupled}_avx512
+    "$COMPILER" -pthread "$FOLDER"/*.o -o "$FOLDER/golden"
+    echo "$COMPILER $LEVEL"
+    "$FOLDER/golden"
 }
 
 [ "$(uname -m)" = x86_64 ] || { echo "skipped: not an x86-64 machine"; exit 77; }

@@ -136,9 +136,8 @@ inline bool is_increasing(const Activation& phi) {
 inline double inverse(const Activation& phi, double a) {
   if (a == 0) return a;
   const double target = a < 0 ? -a : a;
-  const double none = std::numeric_limits<double>::quiet_NaN();
   const bool is_tanh = phi.kind == Activation::Kind::tanh;
-  if (!is_finite(a) || !is_increasing(phi) || (is_tanh && target >= 1)) return none;
+  if (!is_finite(a) || !is_increasing(phi) || (is_tanh && target >= 1)) return kNone;
   double z = target;
   if (is_tanh && target > 0.5) {
     z = 0.5 * elementary::log((1 + target) / (1 - target));

@@ -562,8 +562,8 @@ inline void Model::follow(const Cell& cell, double clock, const double* start,
     const bool arrived =
         retract(problem, z) &&
         (clock == 0 || theory::follow_slow_flow(problem, z, clock, step_size, kTolerance));
-    *values++ = arrived ? theory::sharpness(problem, z, 0) : theory::kNone;
-    *values++ = arrived ? spread(n, m, z.data()) : theory::kNone;
+    *values++ = arrived ? theory::sharpness(problem, z, 0) : kNone;
+    *values++ = arrived ? spread(n, m, z.data()) : kNone;
   }
 }
 
@@ -577,12 +577,10 @@ inline bool Model::observe(const Point& point, std::uint64_t step, const double*
   const Problem& problem = cell.problem;
   const std::size_t n = problem.samples(), m = problem.neurons;
   const State z = z_of(cell, state);
-  const auto log_of = [](double value) {
-    return value > 0 ? elementary::log(value) : theory::kNone;
-  };
+  const auto log_of = [](double value) { return value > 0 ? elementary::log(value) : kNone; };
   double mean_loss = loss(problem.activation, n, m, problem.labels.data(), z.data());
   double trace = hessian_trace(problem.activation, n, m, problem.kernel.entries().data(), z.data());
-  double rate = theory::kNone;
+  double rate = kNone;
   if (first_tail_ != Common::kNever && step > first_tail_) {
     const TrainingState<const double> tail(common, state);
     const auto count = static_cast<double>(step - first_tail_);
@@ -590,7 +588,7 @@ inline bool Model::observe(const Point& point, std::uint64_t step, const double*
     trace = tail.squares[2] / count;
     const double fall = log_of(deviations(n, m, z_of(cell, tail.begin).data())) -
                         log_of(deviations(n, m, z.data()));
-    rate = cell.slow_clock(count) > 0 ? fall / (2 * cell.slow_clock(count)) : theory::kNone;
+    rate = cell.slow_clock(count) > 0 ? fall / (2 * cell.slow_clock(count)) : kNone;
   }
   const double clock = cell.slow_clock(static_cast<double>(step));
   *values++ = mean_loss;
@@ -620,21 +618,20 @@ inline void Model::predict(const Point& point, double* values) const {
   // One sample at a time: small steps, with n times the covariance.
   const double loss = eta > 0 ? theory::stationary_loss(problem, z, eta, cell.sigma)
                               : cell.step_size * cell.sigma * cell.sigma / 4 * least_trace;
-  const double linear = start_ == Start::near
-                            ? theory::linear_spread(problem, eta, start_scale_, clock)
-                            : theory::kNone;
+  const double linear =
+      start_ == Start::near ? theory::linear_spread(problem, eta, start_scale_, clock) : kNone;
   const double rank = theory::effective_rank(problem, z);
-  const auto if_reached = [reached](double value) { return reached ? value : theory::kNone; };
+  const auto if_reached = [reached](double value) { return reached ? value : kNone; };
   *values++ = if_reached(loss);
   *values++ = if_reached(least_trace);
   *values++ = linear;
-  *values++ = linear > 0 ? elementary::log(linear) : theory::kNone;
-  *values++ = if_reached(rank > 0 ? rank : theory::kNone); // of z = 0 only a limit
+  *values++ = linear > 0 ? elementary::log(linear) : kNone;
+  *values++ = if_reached(rank > 0 ? rank : kNone); // of z = 0 only a limit
   *values++ = if_reached(0);
   *values++ = if_reached(cell.step_size * theory::largest_curvature(problem, z));
-  *values++ = clock > 0 ? rates.front() : theory::kNone;
+  *values++ = clock > 0 ? rates.front() : kNone;
   *values++ = clock;
-  for (int i = 0; i < (slow_flow_ ? 4 : 0); ++i) *values++ = theory::kNone;
+  for (int i = 0; i < (slow_flow_ ? 4 : 0); ++i) *values++ = kNone;
   *values++ = cell.step_size;
   *values++ = least_trace;
   *values++ = static_cast<double>(theory::unstable_modes(problem, eta));

@@ -40,12 +40,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "sharpsweep/numerics/arithmetic.hpp"
 #include "sharpsweep/sweep/axis.hpp"
 
 namespace sharpsweep {
@@ -76,7 +76,7 @@ public:
     for (std::size_t i = 0; i < axes_.size(); ++i) {
       if (axes_[i].name == axis) return axes_[i].values[index_[i]];
     }
-    return std::numeric_limits<double>::quiet_NaN();
+    return kNone;
   }
 
 private:

@@ -424,14 +424,13 @@ struct FinalState {
 
 /// <a, b> / (|a| |b|), NaN where a vector is missing or zero.
 inline double cosine(const double* a, const double* b, std::size_t size) {
-  constexpr double none = std::numeric_limits<double>::quiet_NaN();
-  if (b == nullptr) return none;
+  if (b == nullptr) return kNone;
   double largest = 0; // so that squares of a stay in range
   for (std::size_t j = 0; j < size; ++j) {
     const double x = absolute(a[j]);
     if (x > largest) largest = x;
   }
-  if (largest == 0) return none;
+  if (largest == 0) return kNone;
   double dot = 0, a_square = 0, b_square = 0;
   for (std::size_t j = 0; j < size; ++j) {
     const double x = div(a[j], largest);
@@ -439,7 +438,7 @@ inline double cosine(const double* a, const double* b, std::size_t size) {
     a_square = fmadd(x, x, a_square);
     b_square = fmadd(b[j], b[j], b_square);
   }
-  return b_square > 0 ? div(dot, square_root(mul(a_square, b_square))) : none;
+  return b_square > 0 ? div(dot, square_root(mul(a_square, b_square))) : kNone;
 }
 
 /// The order parameters of a network and of its coordinates, in double.
@@ -451,7 +450,6 @@ inline double cosine(const double* a, const double* b, std::size_t size) {
 template <class T>
 inline bool order_parameters(const FinalState<T>& state, double* share, double* log_product,
                              double (&out)[kOrderParameters], const Workspace<double>& s) {
-  constexpr double none = std::numeric_limits<double>::quiet_NaN();
   constexpr double infinity = std::numeric_limits<double>::infinity();
   const std::size_t d = state.coordinates, n = state.examples;
   const int depth = state.depth;
@@ -479,11 +477,11 @@ inline bool order_parameters(const FinalState<T>& state, double* share, double* 
       out[leader] = static_cast<double>(j);
     }
   }
-  for (std::size_t j = 0; j < d; ++j) share[j] = total > 0 ? div(absolute(beta[j]), total) : none;
+  for (std::size_t j = 0; j < d; ++j) share[j] = total > 0 ? div(absolute(beta[j]), total) : kNone;
   out[clock_tau] = state.tau;
   out[clock_phi] = state.phi;
   out[crossover] =
-      state.rule == Rule::l2 ? div(state.tau, mul(2, mul(state.rho, state.phi))) : none;
+      state.rule == Rule::l2 ? div(state.tau, mul(2, mul(state.rho, state.phi))) : kNone;
   out[cosine_l1] = cosine(beta, state.l1_direction, d);
   out[cosine_l2] = cosine(beta, state.l2_direction, d);
 

@@ -249,7 +249,7 @@ private:
   static std::string own_scale(std::size_t j) { return "alpha_" + std::to_string(j + 1); }
   /// alpha_j with its sign.
   static double scale(const Point& at, std::size_t j) {
-    const double own = j < kOwnScales ? at[own_scale(j)] : theory::kNone;
+    const double own = j < kOwnScales ? at[own_scale(j)] : kNone;
     return own == own ? own : at["alpha"];
   }
   double weight_limit(int depth) const {
@@ -520,7 +520,7 @@ inline bool Model::observe(const Point& at, std::uint64_t /*step*/, const double
   values[kTau] = out[clock_tau];
   values[kPhi] = out[clock_phi];
   values[kCrossover] = out[crossover];
-  values[kCrossoverLeader] = theory::kNone;
+  values[kCrossoverLeader] = kNone;
   values[kMargin] = out[margin];
   values[kChatter] = out[chatter];
   values[kStopped] = track[4] > 0 ? 0 : 1;
@@ -536,8 +536,7 @@ inline bool Model::observe(const Point& at, std::uint64_t /*step*/, const double
 
 inline void Model::predict(const Point& at, double* values) const {
   const std::size_t d = examples_.coordinates;
-  std::fill_n(values, predictions_at() + kPredictions + kPredictionsOfCoordinates * d,
-              theory::kNone);
+  std::fill_n(values, predictions_at() + kPredictions + kPredictionsOfCoordinates * d, kNone);
   const auto p = positive(at);
   if (!p) return;
   if (p->depth == 1) return predict_one_layer(at, *p, values);
@@ -578,8 +577,8 @@ inline void Model::predict_shares(const Positive& p, bool stops, double* values)
   }
   values[kLeader] = values[kPhase] = static_cast<double>(first) + 1;
   if (stops) {
-    std::fill_n(log_product, d, theory::kNone);
-    values[kTau] = values[kPhi] = values[kCrossover] = values[kGradientNorm] = theory::kNone;
+    std::fill_n(log_product, d, kNone);
+    values[kTau] = values[kPhi] = values[kCrossover] = values[kGradientNorm] = kNone;
   }
   if (stops || !all) return;
   double total = 0, margin = 0;
@@ -652,7 +651,7 @@ inline void Model::predict_linf(const Positive& p, double* values) const {
     return square >= limit * limit;
   };
   const bool stops = stopped_by(tau);
-  values[kTau] = stops ? theory::kNone : tau;
+  values[kTau] = stops ? kNone : tau;
   if (winner == theory::kNobody) {
     values[kPhase] = 0;
     return; // what chatters or creeps has no closed form at finite steps

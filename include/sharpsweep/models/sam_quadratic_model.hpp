@@ -198,7 +198,7 @@ inline void require_between(std::span<const Axis> axes, std::string_view name, d
 
 /// ln |x|; NaN unless x is finite and not 0.
 inline double log_magnitude(double x) {
-  return x != 0 && is_finite(x) ? portable::log(absolute(x)) : theory::kNone;
+  return x != 0 && is_finite(x) ? portable::log(absolute(x)) : kNone;
 }
 
 } // namespace detail
@@ -462,7 +462,7 @@ inline bool Model::observe(const Point& at, std::uint64_t step, const double*, c
     const double larger = maximum(u[0], u[1]);
     amplitude = logs ? portable::exp(larger) : larger;
     values[4] = u[1] > u[0] ? 2 : 1;
-    values[5] = state[3] < kNever ? state[3] : theory::kNone;
+    values[5] = state[3] < kNever ? state[3] : kNone;
   } else if (landscape_ == Landscape::product) {
     const double a = state[0], b = state[1];
     position = product_imbalance(a, b);
@@ -472,7 +472,7 @@ inline bool Model::observe(const Point& at, std::uint64_t step, const double*, c
   values[0] = position;
   values[1] = curvature_at(at, position);
   values[2] = amplitude;
-  values[3] = theory::kNone;
+  values[3] = kNone;
   if (late) {
     const double change = landscape_ == Landscape::competing
                               ? position - before
@@ -500,10 +500,10 @@ inline bool Model::observe_quadratic(const Point& at, std::uint64_t step, const 
   const double interval = static_cast<double>(late_interval(steps_));
   if (!sam_quadratic::order_parameters(log_v, earlier, interval, lambda.data(), d, eta, rho, out))
     return false;
-  if (step != steps_ || interval == 0) out[late_slope] = theory::kNone;
+  if (step != steps_ || interval == 0) out[late_slope] = kNone;
   const double followed = logs ? state[d] : log_of(state[d], 1);
   out[dip] = minimum(log_v[0], followed);
-  out[hitting_step] = theory::kNone;
+  out[hitting_step] = kNone;
   if (state[d + 1] < kNever) {
     out[hitting_step] = state[d + 1];
   } else if (out[gradient_norm] < theory::absorbing_radius(eta, rho, lambda[0])) {
@@ -519,7 +519,7 @@ inline void Model::predict(const Point& at, double* values) const {
   const double steps = static_cast<double>(steps_);
   const double interval = static_cast<double>(late_interval(steps_));
   const bool competing = landscape_ == Landscape::competing;
-  double position = slow_position(at, steps), exit = theory::kNone;
+  double position = slow_position(at, steps), exit = kNone;
   if (competing) {
     const Floor from = floor(at);
     exit = theory::competing_exit(
@@ -527,7 +527,7 @@ inline void Model::predict(const Point& at, double* values) const {
         portable::log(value_or(at, "weaker", 0.01) * absolute(from.distance) /
                       theory::cycle_amplitude(eta, rho, from.curvature)));
     // The slow flow tells nothing beyond the exit: SAM leaves u_1 there.
-    if (!(position > exit)) position = theory::kNone;
+    if (!(position > exit)) position = kNone;
   }
   const bool before_exit = position > exit;
   const double before = slow_position(at, steps - interval);
@@ -536,10 +536,10 @@ inline void Model::predict(const Point& at, double* values) const {
   *values++ = position;
   *values++ = curvature_at(at, position);
   *values++ = theory::cycle_amplitude(eta, rho, curvature_at(at, position));
-  *values++ = interval > 0 ? change / interval : theory::kNone;
+  *values++ = interval > 0 ? change / interval : kNone;
   if (competing) {
-    *values++ = before_exit ? 1 : theory::kNone;
-    *values++ = !before_exit && exit > -2 ? exit : theory::kNone;
+    *values++ = before_exit ? 1 : kNone;
+    *values++ = !before_exit && exit > -2 ? exit : kNone;
   }
   *values = slow_time(at, position);
 }
@@ -558,7 +558,7 @@ inline double Model::curvature_at(const Point& at, double position) const {
 inline double Model::slow_position(const Point& at, double steps) const {
   const double eta = at["step_size"], rho = at["rho"];
   const Floor from = floor(at);
-  if (!is_finite(from.distance)) return theory::kNone;
+  if (!is_finite(from.distance)) return kNone;
   const std::array<double, 2> first = off_floor(from);
   switch (landscape_) {
   case Landscape::product:
@@ -587,7 +587,7 @@ inline void Model::predict_quadratic(const Point& at, double* values) const {
   const std::vector<double> lambda = spectrum(at);
   const std::size_t d = lambda.size();
   const double eta = at["step_size"], rho = at["rho"], a = eta * lambda[0];
-  std::fill(values, values + kOrderParameters + 3, theory::kNone);
+  std::fill(values, values + kOrderParameters + 3, kNone);
   if (!(a < 2)) return;
   values[winner] = 1;
   values[amplitude] = theory::cycle_amplitude(eta, rho, lambda[0]);

@@ -2,7 +2,6 @@
 /// Outcomes of ssam in fixed size, as its backends reduce them, on devices too.
 #pragma once
 
-#include <limits>
 #include <span>
 
 #include "sharpsweep/models/ssam.hpp"
@@ -57,7 +56,7 @@ inline std::vector<double> outcome_values(std::span<const Outcome> outcomes) {
   values.reserve(outcomes.size() * kOrderParameters);
   for (const Outcome& outcome : outcomes) {
     for (const double value : outcome.value) {
-      values.push_back(outcome.finished ? value : std::numeric_limits<double>::quiet_NaN());
+      values.push_back(outcome.finished ? value : kNone);
     }
   }
   return values;

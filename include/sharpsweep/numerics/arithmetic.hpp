@@ -10,10 +10,14 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 #include "sharpsweep/numerics/platform.hpp"
 
 namespace sharpsweep {
+
+/// What results and predictions hold where there is no value.
+inline constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 // fmadd(a, b, c) = a b + c and fnmadd(a, b, c) = c - a b round once.
 #ifdef __CUDA_ARCH__

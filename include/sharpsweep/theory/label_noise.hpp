@@ -22,7 +22,6 @@
 
 namespace sharpsweep::label_noise::theory {
 
-inline constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// S that `steps` steps advance: eta^2 sigma^2 / (4 B) a step, B = n for full batches, 1 for single

@@ -23,7 +23,6 @@ namespace sharpsweep::sam_classification::theory {
 
 using ssam::theory::bisect;
 using ssam::theory::kInfinity;
-using ssam::theory::kNone;
 
 using Values = std::span<const double>;
 

@@ -23,7 +23,6 @@
 
 namespace sharpsweep::sam_quadratic::theory {
 
-inline constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 namespace detail {

@@ -18,7 +18,6 @@
 
 namespace sharpsweep::ssam::theory {
 
-inline constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// The root of an increasing function's sign change in [low, high], to the last bit.
