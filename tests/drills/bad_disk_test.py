@@ -252,7 +252,7 @@ class Errors(Drill):
         self.assertGreater(failed, 2)
 
     def test_input_output_error_once(self):
-        self.check_errors(1, MODE="fail", ERROR=errno.EIO)
+        self.check_errors(3, MODE="fail", ERROR=errno.EIO)
 
     def test_no_space_from_then_on(self):
         self.check_errors(5, MODE="fail_on", ERROR=errno.ENOSPC)
