@@ -22,19 +22,25 @@ std::string timestamp() {
 
 /// The finished units as the groups of a file, which refers to the sweep and the results.
 void add_units(const Sweep& sweep, const Results& results, const Coverage& done, Networks networks,
-               const std::atomic<bool>& stop, Dataset& file) {
-  for (Work& finished : finished_work(sweep, done)) {
-    const auto work = std::make_shared<const Work>(std::move(finished));
-    const auto result_of = [&sweep, &results, &stop, networks, work,
-                            place = Placement(work->sweep, sweep),
-                            result = UnitResult{}](std::size_t u) mutable -> const UnitResult& {
-      stop_if_asked(stop);
-      result = results.extract(sweep, work->sweep, place, work->units[u], work->units[u].seeds,
-                               networks == Networks::kept);
-      return result;
+               Dataset& file) {
+  struct Source {
+    Work work;
+    Placement place;
+    UnitResult result;
+  };
+  for (Work& work : finished_work(sweep, done)) {
+    const Placement place(work.sweep, sweep);
+    const auto source = std::make_shared<Source>(Source{std::move(work), place, {}});
+    const auto result_of = [&sweep, &results, source](std::size_t u,
+                                                      Wanted wanted) -> const UnitResult& {
+      const WorkUnit& unit = source->work.units[u];
+      source->result =
+          results.extract(sweep, source->work.sweep, source->place, unit, unit.seeds, wanted);
+      return source->result;
     };
-    file.groups.push_back({units_group_name(file.groups.size()),
-                           units_to_group(work->sweep, work->units, result_of, networks)});
+    file.groups.push_back(
+        {units_group_name(file.groups.size()),
+         units_to_group(source->work.sweep, source->work.units, result_of, networks)});
   }
 }
 
@@ -89,12 +95,12 @@ Dataset result_file(const Sweep& sweep, const Results& results, const Origin& or
   add_attributes(sweep, std::string(model_named(sweep.model).title), origin, file);
   file.attributes.emplace_back("digest", digest(file));
   const bool all = missing_sentence(sweep, results.done).empty();
-  add_units(sweep, results, results.done, all ? Networks::left_out : Networks::kept, stop, file);
+  add_units(sweep, results, results.done, all ? Networks::left_out : Networks::kept, file);
   return file;
 }
 
 Dataset shard_file(const Sweep& sweep, const Results& results, const Coverage& base, Shard shard,
-                   const Origin& origin, const std::atomic<bool>& stop) {
+                   const Origin& origin) {
   Coverage own = results.done;
   for (std::uint32_t block = 0; block < results.blocks; ++block) {
     for (std::size_t cell = 0; cell < results.cells; ++cell) {
@@ -105,7 +111,7 @@ Dataset shard_file(const Sweep& sweep, const Results& results, const Coverage& b
   add_attributes(sweep, "Shard of a sweep: finished work units, for 'sharpsweep merge'", origin,
                  file);
   file.attributes.emplace_back("shard", shard_text(shard));
-  add_units(sweep, results, own, Networks::kept, stop, file);
+  add_units(sweep, results, own, Networks::kept, file);
   return file;
 }
 

@@ -40,9 +40,10 @@ void take_parts(const Sweep& sweep, Results& results, const std::string& folder,
 Dataset result_file(const Sweep& sweep, const Results& results, const Origin& origin,
                     const std::atomic<bool>& stop = kNeverStopped);
 
-/// The file of a shard: finished units only, without those that were in its bases already.
+/// The file of a shard: finished units only, without those that were in its bases already. Refers
+/// to the sweep and the results until it is written.
 Dataset shard_file(const Sweep& sweep, const Results& results, const Coverage& base, Shard shard,
-                   const Origin& origin, const std::atomic<bool>& stop = kNeverStopped);
+                   const Origin& origin);
 
 /// What is missing from a sweep, in words: how much, and the first cell. Empty when it is complete.
 std::string missing_sentence(const Sweep& sweep, const Coverage& done);

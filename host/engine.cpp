@@ -37,9 +37,10 @@ void require_memory(const Sweep& sweep, double working_bytes) {
   const double needed = result_memory(sweep) + working_bytes;
   const double available = available_memory();
   if (needed <= available) return;
-  throw UsageError("the grid is too large for this machine's memory: " +
-                   std::to_string(sweep.cells()) + " cells need " + gibibytes(needed) + ", " +
-                   gibibytes(available) + " are free; use fewer targets, etas or record times");
+  throw UsageError(
+      "the grid is too large for this machine's memory: " + std::to_string(sweep.cells()) +
+      " cells need " + gibibytes(needed) + ", " + gibibytes(available) +
+      " are free; use fewer values on its axes, record times or seeds");
 }
 
 void train_work(const Sweep& sweep, const std::vector<Work>& work, Results& results,

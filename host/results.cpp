@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <thread>
 #include <unordered_map>
 
 #include "host/analysis/threshold.hpp"
@@ -136,8 +137,8 @@ bool fits(const Sweep& into, const WorkUnit& unit) {
 
 Results::Results(const Sweep& sweep, const std::string& output)
     : cells(sweep.cells()), configurations(sweep.configurations()), blocks(seed_blocks(sweep)),
-      state(blocks * configurations, sweep.cells_per_network(), sweep.outcome_size(), output),
-      path(blocks * sweep.record * configurations, sweep.cells_per_network(), sweep.outcome_size(),
+      state(configurations * blocks, sweep.cells_per_network(), sweep.outcome_size(), output),
+      path(configurations * blocks * sweep.record, sweep.cells_per_network(), sweep.outcome_size(),
            output),
       done(sweep) {
   const std::size_t networks = cells * sweep.seeds;
@@ -160,12 +161,12 @@ void Results::take(const Sweep& sweep, const Sweep& from, const Placement& place
   const std::size_t parameters = state.parameters(), networks = cells * sweep.seeds;
   const std::size_t first_seed = unit.first_seed - sweep.first_seed;
   std::vector<std::size_t> taken; // targets of the unit
-  CellStates row;
-  const auto put = [&](StateTable& table, std::size_t at, const CellStates& from,
+  CellStates row(sweep.cells_per_network(), parameters);
+  const auto put = [&](StateTable& table, std::size_t index, const CellStates& states,
                        std::size_t first) {
-    table.load(at, row);
-    for (const std::size_t t : taken) row.copy(place.target(t), from, first + t);
-    table.store(at, row);
+    if (taken.size() < row.size()) table.load(index, row);
+    for (const std::size_t t : taken) row.copy(place.target(t), states, first + t);
+    table.store(index, row);
   };
   for (std::size_t i = 0; i < unit.configurations; ++i) {
     const std::size_t configuration = place.configuration(unit.first_configuration + i);
@@ -202,30 +203,32 @@ void Results::take(const Sweep& sweep, const Sweep& from, const Placement& place
 }
 
 UnitResult Results::extract(const Sweep& sweep, const Sweep& from, const Placement& place,
-                            const WorkUnit& unit, std::uint32_t seeds, bool networks) const {
+                            const WorkUnit& unit, std::uint32_t seeds, Wanted wanted) const {
   const std::uint32_t block = seed_block_of(sweep, unit.first_seed);
   const std::size_t targets = place.targets(), unit_cells = unit.configurations * targets;
-  const bool keeps_values = networks && sweep.save != Save::mean;
-  const bool keeps_weights = networks && sweep.save == Save::weights;
+  const auto wants = [wanted](Wanted one) { return wanted == one || wanted == Wanted::all; };
+  const bool keeps_values = wants(Wanted::networks) && sweep.save != Save::mean;
+  const bool keeps_weights = keeps_values && sweep.save == Save::weights;
   const std::size_t width = keeps_weights ? weights_of_unit(from, unit) : 0;
   const std::size_t most = keeps_weights ? sweep.most_weights() : 0;
   const std::size_t parameters = state.parameters(), all = cells * sweep.seeds;
   const std::size_t first_seed = unit.first_seed - sweep.first_seed;
   UnitResult result;
-  result.cells = CellStates(unit_cells, parameters);
-  result.path = CellStates(sweep.record * unit_cells, parameters);
+  const std::size_t times = wants(Wanted::path) ? sweep.record : 0;
+  result.cells = CellStates(wants(Wanted::cells) ? unit_cells : 0, parameters);
+  result.path = CellStates(times * unit_cells, parameters);
   if (keeps_values) result.outcomes.resize(unit_cells * seeds * parameters);
   if (keeps_weights) result.weights.resize(unit_cells * seeds * width);
   CellStates row;
-  const auto get = [&](const StateTable& table, std::size_t at, CellStates& into,
+  const auto get = [&](const StateTable& table, std::size_t index, CellStates& into,
                        std::size_t first) {
-    table.load(at, row);
+    table.load(index, row);
     for (std::size_t t = 0; t < targets; ++t) into.copy(first + t, row, place.target(t));
   };
   for (std::size_t i = 0; i < unit.configurations; ++i) {
     const std::size_t configuration = place.configuration(unit.first_configuration + i);
-    get(state, row_of(block, configuration), result.cells, i * targets);
-    for (std::size_t time = 0; time < sweep.record; ++time) {
+    if (wants(Wanted::cells)) get(state, row_of(block, configuration), result.cells, i * targets);
+    for (std::size_t time = 0; time < times; ++time) {
       get(path, row_of(block, configuration, time, sweep.record), result.path,
           time * unit_cells + i * targets);
     }
@@ -286,7 +289,11 @@ double result_memory(const Sweep& sweep) {
   const double cells =
       static_cast<double>(sweep.configurations()) * static_cast<double>(sweep.cells_per_network());
   const auto parameters = static_cast<double>(sweep.outcome_size());
-  double bytes = cells * seed_blocks(sweep); // the coverage
+  // The coverage: what is done, what a shard began with, and what it adds. The masks of a threshold
+  // on each core.
+  double bytes = 3 * cells * seed_blocks(sweep);
+  bytes += 16.0 * std::thread::hardware_concurrency() * seed_blocks(sweep) *
+           static_cast<double>(sweep.cells_per_network());
   for (const double table : table_cells(sweep)) {
     bytes += std::min(table * state_bytes(sweep.outcome_size()),
                       static_cast<double>(StateTable::kMostInMemory));
@@ -297,7 +304,8 @@ double result_memory(const Sweep& sweep) {
     bytes += 4 * cells * sweep.seeds * 8 * static_cast<double>(sweep.most_weights());
   }
   if (!sweep.coupled) bytes += Bootstrap::memory(sweep.seeds);
-  return bytes + static_cast<double>(count_work_units(sweep)) * sizeof(WorkUnit);
+  // Units: to be trained, finished, and as columns of the file.
+  return bytes + static_cast<double>(count_work_units(sweep)) * 6 * sizeof(WorkUnit);
 }
 
 double reading_memory(const Sweep& sweep) {

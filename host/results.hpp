@@ -36,6 +36,10 @@ private:
 /// \param name  of the file with `old`, for the sentence
 std::string obstacle(const Sweep& old, const Sweep& now, const std::string& name);
 
+/// What of a unit's result is wanted: the states of its cells, those of their paths, or single
+/// networks.
+enum class Wanted { cells, path, networks, all };
+
 /// The reduced results of a whole sweep. A cell is [configuration][target].
 struct Results {
   /// \param output  beside which large tables of states lie; empty: all is kept in memory
@@ -55,9 +59,8 @@ struct Results {
             const UnitResult& result);
 
   /// The reverse: the first `seeds` seeds of a unit of the sweep `from`, which lies wholly here.
-  /// \param networks  whether outcomes and weights are wanted, where they are saved
   UnitResult extract(const Sweep& sweep, const Sweep& from, const Placement& place,
-                     const WorkUnit& unit, std::uint32_t seeds, bool networks = true) const;
+                     const WorkUnit& unit, std::uint32_t seeds, Wanted wanted = Wanted::all) const;
 
   /// Whether all seeds of a unit, which lies wholly here, are done.
   bool has(const Sweep& sweep, const Placement& place, const WorkUnit& unit) const;
@@ -94,9 +97,9 @@ void for_each_cell(const Sweep& into, const Placement& place, const WorkUnit& un
 void complete_networks(const Sweep& sweep, const WorkUnit& unit, const UnitResult& earlier,
                        UnitResult& result);
 
-/// Bytes that the results of a sweep take in memory, the arrays of the output file included.
+/// Bytes that the results of a sweep take in memory until they are written.
 double result_memory(const Sweep& sweep);
-/// Bytes that the finished units of a whole sweep take in memory when a file of them is read.
+/// Bytes that the finished units of a whole sweep take in memory when their file is read.
 double reading_memory(const Sweep& sweep);
 /// Bytes that tables of states take on the disk of the output.
 double table_bytes(const Sweep& sweep);

@@ -26,14 +26,16 @@ bool move_all(std::size_t bytes, const Call& call) {
   return true;
 }
 
+static_assert(sizeof(off_t) == 8 && sizeof(std::size_t) == 8, "tables grow beyond 4 GB");
+
 /// A file that no folder names; below 0 when it can't be made.
 int open_unnamed(const std::string& folder) {
 #ifdef O_TMPFILE
   const int unnamed = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (unnamed >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return unnamed;
+  if (unnamed >= 0) return unnamed;
 #endif
   std::string name = folder + "/sharpsweep.XXXXXX"; // as on some network file systems
-  const int named = ::mkstemp(name.data());
+  const int named = ::mkostemp(name.data(), O_CLOEXEC);
   if (named >= 0) ::unlink(name.c_str());
   return named;
 }
@@ -50,12 +52,12 @@ void for_each_list(States& states, Visit visit) {
 
 } // namespace
 
-StateTable::Descriptor::~Descriptor() { ::close(number); }
-
 double StateTable::file_bytes(double cells, std::size_t parameters) {
   const double bytes = cells * state_bytes(parameters);
   return bytes > static_cast<double>(kMostInMemory) ? bytes : 0;
 }
+
+StateTable::Descriptor::~Descriptor() { ::close(number); }
 
 StateTable::StateTable(std::size_t rows, std::size_t cells_per_row, std::size_t parameters,
                        std::string output)
@@ -64,57 +66,67 @@ StateTable::StateTable(std::size_t rows, std::size_t cells_per_row, std::size_t 
       output_(std::move(output)) {}
 
 void StateTable::fail(const char* what) const {
-  throw FileError("'" + output_ + "' " + what + ": " + std::strerror(errno));
+  // No FileError, which may mean a damaged part: this one ends a run.
+  throw Error(ExitCode::file, "'" + output_ +
+                                  "' can't be written: the temporary file in its folder "
+                                  "can't be " +
+                                  what + ": " + std::strerror(errno));
 }
 
 void StateTable::make() {
-  if (output_.empty() || rows_ * row_bytes_ <= kMostInMemory) {
+  if (output_.empty() ||
+      file_bytes(static_cast<double>(rows_ * cells_per_row_), parameters_) == 0) {
     memory_.resize(rows_ * row_bytes_);
     return;
   }
-  const int descriptor = open_unnamed(folder_of(output_));
-  if (descriptor < 0) fail("can't be written: no file for states of its cells beside it");
-  file_ = std::make_unique<Descriptor>(descriptor);
-  if (::ftruncate(descriptor, static_cast<off_t>(rows_ * row_bytes_)) != 0) {
-    fail("can't be written: no room for states of its cells beside it");
-  }
+  auto file = std::make_unique<Descriptor>(open_unnamed(folder_of(output_)));
+  if (file->number < 0) fail("made");
+  if (::ftruncate(file->number, static_cast<off_t>(rows_ * row_bytes_)) != 0) fail("made");
+  file_ = std::move(file);
 }
 
 void StateTable::load(std::size_t row, CellStates& cells) const {
+  if (!file_ && memory_.empty()) {
+    cells = CellStates(cells_per_row_, parameters_);
+    return;
+  }
   cells.parameters = parameters_;
   cells.resize(cells_per_row_);
-  std::size_t offset = row * row_bytes_;
-  for_each_list(cells, [&](void* list, std::size_t bytes) {
-    auto* to = static_cast<std::byte*>(list);
-    if (file_) {
-      const bool read = move_all(bytes, [&](std::size_t done, std::size_t rest) {
-        return ::pread(file_->number, to + done, rest, static_cast<off_t>(offset + done));
-      });
-      if (!read) fail("can't be written: states of its cells beside it can't be read");
-    } else if (memory_.empty()) {
-      std::memset(to, 0, bytes);
-    } else {
-      std::memcpy(to, memory_.data() + offset, bytes);
-    }
-    offset += bytes;
+  const std::size_t offset = row * row_bytes_;
+  std::vector<std::byte> bytes;
+  const std::byte* from = memory_.data() + offset;
+  if (file_) {
+    bytes.resize(row_bytes_);
+    const bool read = move_all(row_bytes_, [&](std::size_t done, std::size_t rest) {
+      return ::pread(file_->number, bytes.data() + done, rest, static_cast<off_t>(offset + done));
+    });
+    if (!read) fail("read");
+    from = bytes.data();
+  }
+  for_each_list(cells, [&](void* list, std::size_t size) {
+    std::memcpy(list, from, size);
+    from += size;
   });
 }
 
 void StateTable::store(std::size_t row, const CellStates& cells) {
   if (!file_ && memory_.empty()) make();
-  std::size_t offset = row * row_bytes_;
-  for_each_list(cells, [&](const void* list, std::size_t bytes) {
-    const auto* from = static_cast<const std::byte*>(list);
-    if (file_) {
-      const bool written = move_all(bytes, [&](std::size_t done, std::size_t rest) {
-        return ::pwrite(file_->number, from + done, rest, static_cast<off_t>(offset + done));
-      });
-      if (!written) fail("can't be written");
-    } else {
-      std::memcpy(memory_.data() + offset, from, bytes);
-    }
-    offset += bytes;
+  const std::size_t offset = row * row_bytes_;
+  std::vector<std::byte> bytes;
+  std::byte* to = memory_.data() + offset;
+  if (file_) {
+    bytes.resize(row_bytes_);
+    to = bytes.data();
+  }
+  for_each_list(cells, [&](const void* list, std::size_t size) {
+    std::memcpy(to, list, size);
+    to += size;
   });
+  if (!file_) return;
+  const bool written = move_all(row_bytes_, [&](std::size_t done, std::size_t rest) {
+    return ::pwrite(file_->number, bytes.data() + done, rest, static_cast<off_t>(offset + done));
+  });
+  if (!written) fail("written");
 }
 
 } // namespace sharpsweep

@@ -29,9 +29,9 @@ public:
   std::size_t rows() const { return rows_; }
   std::size_t parameters() const { return parameters_; }
 
-  /// Reads a row; cells that were never stored are zero. Throws FileError.
+  /// Reads a row; cells that were never stored are zero. Throws Error with ExitCode::file.
   void load(std::size_t row, CellStates& cells) const;
-  /// Throws FileError, as on a full disk.
+  /// Throws Error with ExitCode::file, as on a full disk.
   void store(std::size_t row, const CellStates& cells);
 
 private:

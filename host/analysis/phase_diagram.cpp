@@ -84,14 +84,20 @@ void add_coordinates(const Sweep& sweep, Dataset& data) {
   }
 }
 
-/// The states of all cells merged over their seed blocks, in ascending order: columns [cell][time],
-/// [cell][time][number] for order parameters, with a `time` for a path.
+/// The states of all cells merged over their seed blocks, in ascending order: a column for each
+/// order parameter, [cell][time][number], with a `time` for a path. Throws Interrupted.
 struct Merged {
-  Merged(const Sweep& sweep, const Results& results, const StateTable& table, std::size_t times)
+  Merged(const Sweep& sweep, const Results& results, const StateTable& table, std::size_t times,
+         const std::atomic<bool>& stop)
       : infos(sweep.order_parameters()), mean(infos.size()), deviation(infos.size()) {
     const std::size_t targets = sweep.cells_per_network(), parameters = table.parameters();
+    for (std::size_t x = 0; x < infos.size(); ++x) {
+      mean[x].reserve(results.cells * times * infos[x].count);
+      deviation[x].reserve(results.cells * times * infos[x].count);
+    }
     CellStates row;
     for (std::size_t configuration = 0; configuration < results.configurations; ++configuration) {
+      stop_if_asked(stop);
       std::vector<Total> totals(targets * times);
       std::vector<Moments> moments(totals.size() * parameters);
       for (std::uint32_t block = 0; block < results.blocks; ++block) {
@@ -109,9 +115,12 @@ struct Merged {
           }
         }
       }
-      for (std::size_t i = 0; i < totals.size(); ++i) {
-        const bool complete = results.complete(sweep, configuration * targets + i / times);
-        append(complete ? totals[i] : Total{}, moments.data() + i * parameters);
+      for (std::size_t t = 0; t < targets; ++t) {
+        const bool complete = results.complete(sweep, configuration * targets + t);
+        for (std::size_t i = t * times; i < (t + 1) * times; ++i) {
+          append(complete ? totals[i] : Total{}, moments.data() + i * parameters);
+        }
+        if (times == 1) total.push_back(complete ? totals[t] : Total{});
       }
     }
   }
@@ -121,16 +130,14 @@ struct Merged {
   struct Total {
     std::uint64_t finished = 0, diverged = 0, survivors = 0;
   };
-  std::vector<Total> total; ///< zero where not all seeds are done
+  std::vector<Total> total; ///< [cell], of a single time; zero where not all seeds are done
 
 private:
   void append(const Total& own, const Moments* moments) {
-    total.push_back(own);
-    const auto n = static_cast<double>(own.finished);
     for (std::size_t x = 0; x < infos.size(); ++x) {
       for (std::size_t i = 0; i < infos[x].count; ++i, ++moments) {
-        mean[x].push_back(n > 0 ? moments->mean : kNone);
-        deviation[x].push_back(n > 0 ? square_root(div(moments->m2, n)) : kNone);
+        mean[x].push_back(own.finished > 0 ? moments->mean : kNone);
+        deviation[x].push_back(own.finished > 0 ? moments->deviation(own.finished) : kNone);
       }
     }
   }
@@ -138,7 +145,7 @@ private:
 
 /// \param suffix  of names, before _mean and _std
 /// \param where  in long names: "" or "along ... "
-void add_moments(Merged& merged, const std::string& suffix, const std::string& where,
+void add_moments(Merged&& merged, const std::string& suffix, const std::string& where,
                  const std::vector<std::string>& dimensions, Dataset& data) {
   for (std::size_t x = 0; x < merged.infos.size(); ++x) {
     const OrderParameterInfo& info = merged.infos[x];
@@ -152,9 +159,10 @@ void add_moments(Merged& merged, const std::string& suffix, const std::string& w
   }
 }
 
-void add_order_parameters(const Sweep& sweep, const Results& results, Dataset& data) {
+void add_order_parameters(const Sweep& sweep, const Results& results, const std::atomic<bool>& stop,
+                          Dataset& data) {
   const std::vector<std::string> dimensions = cell_dimensions(sweep);
-  Merged merged(sweep, results, results.state, 1);
+  Merged merged(sweep, results, results.state, 1, stop);
   std::vector<double> survival, diverged;
   Integers finished;
   std::vector<std::uint8_t> status;
@@ -167,7 +175,7 @@ void add_order_parameters(const Sweep& sweep, const Results& results, Dataset& d
     diverged.push_back(complete ? static_cast<double>(total.diverged) / seeds : kNone);
     finished.push_back(static_cast<std::int64_t>(total.finished));
   }
-  add_moments(merged, "", "", dimensions, data);
+  add_moments(std::move(merged), "", "", dimensions, data);
   if (!sweep.coupled) {
     data.variables.push_back({"survival", dimensions, std::move(survival), "1",
                               "fraction of the seeds with shrinkage of at least survival_level"});
@@ -221,10 +229,11 @@ void add_coupled_theory(const Sweep& sweep, const std::atomic<bool>& stop, Datas
   }
 }
 
-void add_paths(const Sweep& sweep, const Results& results, Dataset& data) {
+void add_paths(const Sweep& sweep, const Results& results, const std::atomic<bool>& stop,
+               Dataset& data) {
   if (sweep.record == 0) return;
-  Merged merged(sweep, results, results.path, sweep.record);
-  add_moments(merged, "_path", "along the run ", with(cell_dimensions(sweep), "step"), data);
+  add_moments(Merged(sweep, results, results.path, sweep.record, stop), "_path", "along the run ",
+              with(cell_dimensions(sweep), "step"), data);
 }
 
 void add_seed_values(const Sweep& sweep, const Results& results, Dataset& data) {
@@ -256,13 +265,13 @@ Dataset phase_diagram(const Sweep& sweep, const Results& results, const std::ato
   Dataset data;
   add_coordinates(sweep, data);
   if (!sweep.coupled) add_ssam_coordinates(sweep, data);
-  add_order_parameters(sweep, results, data);
+  add_order_parameters(sweep, results, stop, data);
   if (sweep.coupled) {
     add_coupled_theory(sweep, stop, data);
   } else {
     add_ssam_theory(sweep, results, stop, data);
   }
-  add_paths(sweep, results, data);
+  add_paths(sweep, results, stop, data);
   add_seed_values(sweep, results, data);
   if (!sweep.coupled) name_ssam_coordinates(data);
   return data;

@@ -161,6 +161,7 @@ private:
     });
     if (!complete) return;
     std::vector<std::uint64_t> masks;
+    masks.reserve(kept.size() * results_.blocks);
     CellStates row;
     for (std::uint32_t block = 0; block < results_.blocks; ++block) {
       results_.state.load(results_.row_of(block, index), row);

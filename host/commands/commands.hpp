@@ -71,6 +71,9 @@ ExitCode bench_command(double seconds);
 
 /// Bytes that the output file of a sweep takes at most.
 double predicted_file_bytes(const Sweep& sweep);
+/// Bytes at most that a run needs on the disk of its output: the output, or a shard's `share` of
+/// it, and of the updates that remain parts and states.
+double predicted_disk_bytes(const Sweep& sweep, double share, double updates);
 
 /// "1.25e6" style numbers for people: 3 digits and a unit prefix.
 std::string human(double value, const char* unit);

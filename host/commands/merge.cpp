@@ -81,7 +81,7 @@ ExitCode merge(const MergeOptions& options, Progress& progress) {
   const Inputs inputs = survey(options.inputs);
   const Sweep& sweep = *inputs.sweep;
   require_space(options.output, predicted_file_bytes(sweep) + table_bytes(sweep));
-  require_memory(sweep, reading_memory(sweep));
+  require_memory(sweep, reading_memory(sweep) / std::max(1u, inputs.shard_count));
   Results results(sweep, options.output);
   for (const std::string& path : options.inputs) {
     stop_if_asked(progress.stop);

@@ -74,9 +74,15 @@ double predicted_file_bytes(const Sweep& sweep) {
   return 8 * values + cells + units + kOverhead + 2.0 * static_cast<double>(sweep.text().size());
 }
 
+double predicted_disk_bytes(const Sweep& sweep, double share, double updates) {
+  const double to_come = updates / sweep.updates();
+  return predicted_file_bytes(sweep) * (share + to_come) + table_bytes(sweep) * to_come;
+}
+
 ExitCode plan_command(const Sweep& sweep, const BackendOptions& options, Format format) {
   const std::unique_ptr<Backend> backend = make_backend(options);
   const double memory = result_memory(sweep) + backend->working_memory(sweep);
+  const double disk = predicted_disk_bytes(sweep, 1, sweep.updates());
   const double rate = measure_rate(sweep, *backend);
   const double seconds = sweep.updates() / rate;
   if (format == Format::json) {
@@ -89,6 +95,7 @@ ExitCode plan_command(const Sweep& sweep, const BackendOptions& options, Format 
                                          {"memory_bytes", memory},
                                          {"available_memory_bytes", available_memory()},
                                          {"file_bytes_at_most", predicted_file_bytes(sweep)},
+                                         {"disk_bytes_at_most", disk},
                                          {"work_units", count_work_units(sweep)},
                                          {"backend", backend->name()},
                                          {"device", backend->device()},
@@ -112,7 +119,8 @@ ExitCode plan_command(const Sweep& sweep, const BackendOptions& options, Format 
   std::printf("work units     %llu\n", static_cast<unsigned long long>(count_work_units(sweep)));
   std::printf("memory         %s (%s free)\n", human(memory, "B").c_str(),
               human(available_memory(), "B").c_str());
-  std::printf("file           at most %s\n", human(predicted_file_bytes(sweep), "B").c_str());
+  std::printf("file           at most %s; %s of disk while it is computed\n",
+              human(predicted_file_bytes(sweep), "B").c_str(), human(disk, "B").c_str());
   std::printf("backend        %s: %s\n", backend->name().c_str(), backend->device().c_str());
   std::printf("time           about %s at %s (measured for %.1f s on this machine)\n",
               human_seconds(seconds).c_str(), human(rate, "updates/s").c_str(),

@@ -7,6 +7,7 @@
 #include "host/commands/commands.hpp"
 #include "host/commands/progress.hpp"
 #include "host/engine.hpp"
+#include "host/output/reader.hpp"
 
 namespace sharpsweep {
 namespace {
@@ -40,10 +41,8 @@ public:
     }
     claim_parts(options_.output, sweep_, options_.existing);
     try {
-      // The output, or the shard's part of it, and the parts that are to come.
-      require_space(options_.output, predicted_file_bytes(sweep_) / options_.shard.count *
-                                             (1 + updates_ / sweep_.updates()) +
-                                         table_bytes(sweep_));
+      require_space(options_.output,
+                    predicted_disk_bytes(sweep_, 1.0 / options_.shard.count, updates_));
       // Only now: an error is one line.
       if (!notice_.empty()) say(notice_);
       for (const std::string& sentence : damaged_) {
@@ -73,7 +72,7 @@ private:
 
   /// Takes over what is there and says what remains to be trained.
   std::vector<Work> plan() {
-    for (const std::string& base : options_.bases) take_file(sweep_, results_, base);
+    for (const std::string& base : options_.bases) take_finished(base);
     std::vector<Work> work = missing_work(sweep_, results_.done);
     if (is_shard()) {
       base_ = results_.done;
@@ -83,7 +82,7 @@ private:
     if (options_.existing == Existing::resume) {
       const bool extends = !replaces_output(folder_);
       if (extends && std::filesystem::exists(options_.output)) {
-        take_file(sweep_, results_, options_.output);
+        take_finished(options_.output);
         output_is_complete_ = missing_of(work).empty();
       }
       take_parts(
@@ -94,6 +93,13 @@ private:
     updates_ = updates(work);
     taken_over_ = (is_shard() ? wanted : sweep_.updates()) - updates_;
     return work;
+  }
+
+  /// Takes over a file of a whole sweep, if there is memory to read it.
+  void take_finished(const std::string& path) {
+    const Sweep finished = sweep_of_file(read_root_attributes(path), path);
+    require_memory(sweep_, reading_memory(finished));
+    take_file(sweep_, results_, path);
   }
 
   /// What is still missing of some work.
@@ -135,13 +141,27 @@ private:
     seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
 
+  /// The share of networks that diverged, of all that are there.
+  double diverged_share() const {
+    double diverged = 0, all = 0;
+    CellStates row;
+    for (std::size_t r = 0; r < results_.state.rows(); ++r) {
+      results_.state.load(r, row);
+      for (std::size_t t = 0; t < row.size(); ++t) {
+        diverged += row.diverged[t];
+        all += row.finished[t] + row.diverged[t];
+      }
+    }
+    return all > 0 ? diverged / all : 0;
+  }
+
   void write() {
     stop_if_asked(progress_.stop);
+    diverged_ = diverged_share(); // now: when the output is there nothing may fail
     const Origin origin{options_.command_line, backend_.name(), backend_.device(), updates_,
                         seconds_};
-    const Dataset data =
-        is_shard() ? shard_file(sweep_, results_, base_, options_.shard, origin, progress_.stop)
-                   : result_file(sweep_, results_, origin, progress_.stop);
+    const Dataset data = is_shard() ? shard_file(sweep_, results_, base_, options_.shard, origin)
+                                    : result_file(sweep_, results_, origin, progress_.stop);
     stop_if_asked(progress_.stop);
     write_beside_parts(options_.output, options_.output,
                        options_.existing == Existing::refuse ? Overwrite::no : Overwrite::yes, data,
@@ -174,17 +194,8 @@ private:
     if (taken_over_ > 0) {
       std::printf("%s updates were there already\n", human(taken_over_, "").c_str());
     }
-    double diverged = 0, all = 0;
-    CellStates row;
-    for (std::size_t r = 0; r < results_.state.rows(); ++r) {
-      results_.state.load(r, row);
-      for (std::size_t t = 0; t < row.size(); ++t) {
-        diverged += row.diverged[t];
-        all += row.finished[t] + row.diverged[t];
-      }
-    }
-    if (diverged > 0) {
-      std::printf("%.3g %% of the %s diverged; see the variable 'diverged'\n", 100 * diverged / all,
+    if (diverged_ > 0) {
+      std::printf("%.3g %% of the %s diverged; see the variable 'diverged'\n", 100 * diverged_,
                   sweep_.coupled ? "networks" : "coordinates");
     }
     if (!digest_.empty()) std::printf("digest %s\n", digest_.c_str());
@@ -200,7 +211,7 @@ private:
   Coverage base_;
   std::vector<std::string> damaged_;
   bool output_is_complete_ = false;
-  double updates_ = 0, taken_over_ = 0, seconds_ = 0;
+  double updates_ = 0, taken_over_ = 0, seconds_ = 0, diverged_ = 0;
   std::string digest_;
 };
 
@@ -257,8 +268,7 @@ ExitCode run_command(const Sweep& sweep, const RunOptions& options) {
   const SignalGuard signals(progress);
   std::string notice;
   const std::unique_ptr<Backend> backend = make_backend(options.backend, &notice);
-  const bool reads = options.existing == Existing::resume || !options.bases.empty();
-  require_memory(sweep, backend->working_memory(sweep) + (reads ? reading_memory(sweep) : 0));
+  require_memory(sweep, backend->working_memory(sweep));
   return Run(sweep, options, *backend, notice, progress).execute();
 }
 

@@ -254,7 +254,7 @@ void PartWriter::write(const Sweep& sweep, const std::vector<WorkUnit>& units,
   file.attributes = provenance(sweep);
   file.attributes.insert(file.attributes.end(),
                          {{"updates_computed", trained}, {"wall_seconds", seconds}});
-  const auto result_of = [&](std::size_t u) -> const UnitResult& { return results[u]; };
+  const auto result_of = [&](std::size_t u, Wanted) -> const UnitResult& { return results[u]; };
   file.groups.push_back(
       {units_group_name(0), units_to_group(sweep, units, result_of, Networks::kept)});
   write_beside_parts(output_, folder_ + "/" + hash.hex().substr(0, 32) + ".h5", Overwrite::yes,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <limits>
 #include <numeric>
 
 #include "host/results.hpp"
@@ -25,7 +24,7 @@ Variable index_axis(const std::string& name, std::size_t size, const std::string
     return index;
   };
   return {name, {name}, Integers{}, "1",
-          text, {},     true,       {size, (size + kPiece - 1) / kPiece, piece}};
+          text, {},     false,      {size, (size + kPiece - 1) / kPiece, piece}};
 }
 
 std::vector<std::uint8_t> identity_bytes(const Sweep& sweep, const WorkUnit& unit) {
@@ -52,29 +51,32 @@ public:
   UnitColumns(std::size_t units, ResultOfUnit result_of, Dataset& group)
       : units_(units), result_of_(std::move(result_of)), group_(group) {}
 
-  /// \param values  of a unit's result
-  template <class List>
+  /// \param values  of a unit's result, of which they need what is wanted
+  template <Wanted wanted, class List>
   void add(const std::string& name, const std::vector<std::string>& dimensions,
            const std::string& text, List (*values)(const UnitResult&)) {
     const auto make = [result_of = result_of_, values](std::size_t u) -> Values {
-      return values(result_of(u));
+      return values(result_of(u, wanted));
     };
-    group_.variables.push_back({name, dimensions, List{}, "1", text, {}, true, {0, units_, make}});
+    group_.variables.push_back({name, dimensions, List{}, "1", text, {}, false, {0, units_, make}});
   }
 
   /// The variables of states.
-  template <CellStates UnitResult::*states>
+  template <CellStates UnitResult::*states, Wanted wanted>
   void add_states(const std::string& prefix, const std::string& dimension) {
-    add<Integers>(prefix + "finished", {dimension}, "number of the unit's seeds that finished",
-                  [](const UnitResult& result) { return integers((result.*states).finished); });
-    add<Integers>(prefix + "diverged", {dimension}, "number of the unit's seeds that diverged",
-                  [](const UnitResult& result) { return integers((result.*states).diverged); });
-    add<Integers>(prefix + "survivors", {dimension}, "bit i: the seed that is i modulo 64 survived",
-                  [](const UnitResult& result) { return integers((result.*states).survivors); });
-    add<Numbers>(
+    add<wanted, Integers>(
+        prefix + "finished", {dimension}, "number of the unit's seeds that finished",
+        [](const UnitResult& result) { return integers((result.*states).finished); });
+    add<wanted, Integers>(
+        prefix + "diverged", {dimension}, "number of the unit's seeds that diverged",
+        [](const UnitResult& result) { return integers((result.*states).diverged); });
+    add<wanted, Integers>(
+        prefix + "survivors", {dimension}, "bit i: the seed that is i modulo 64 survived",
+        [](const UnitResult& result) { return integers((result.*states).survivors); });
+    add<wanted, Numbers>(
         prefix + "mean", {dimension, "order_parameter"}, "mean over the unit's seeds",
         [](const UnitResult& result) { return numbers((result.*states).moments, &Moments::mean); });
-    add<Numbers>(
+    add<wanted, Numbers>(
         prefix + "m2", {dimension, "order_parameter"}, "sum of squared deviations from the mean",
         [](const UnitResult& result) { return numbers((result.*states).moments, &Moments::m2); });
   }
@@ -274,7 +276,7 @@ private:
     const Placement in_place(ends, ends);
     for (std::size_t u = 0; u < finished_.units.size(); ++u) {
       const WorkUnit& unit = finished_.units[u];
-      UnitResult single = results.extract(ends, ends, in_place, unit, unit.seeds);
+      UnitResult single = results.extract(ends, ends, in_place, unit, unit.seeds, Wanted::networks);
       finished_.results[u].outcomes = std::move(single.outcomes);
       finished_.results[u].weights = std::move(single.weights);
     }
@@ -347,24 +349,25 @@ Dataset units_to_group(const Sweep& sweep, const std::vector<WorkUnit>& units,
                              "1",
                              "SHA-256 of all that determines the unit's numbers"});
   UnitColumns columns(units.size(), result_of, group);
-  columns.add_states<&UnitResult::cells>("", "cell");
+  columns.add_states<&UnitResult::cells, Wanted::cells>("", "cell");
   if (sweep.record > 0 && cells > 0) {
     group.coordinates.push_back(index_axis("path_cell", cells * sweep.record,
                                            "of each unit in turn, [time][configuration][target]"));
-    columns.add_states<&UnitResult::path>("path_", "path_cell");
+    columns.add_states<&UnitResult::path, Wanted::path>("path_", "path_cell");
   }
   if (all_networks > 0) {
     group.coordinates.push_back(
         index_axis("network", all_networks, "of each unit in turn, [configuration][seed][target]"));
-    columns.add<Numbers>("outcome", {"network", "order_parameter"},
-                         "order parameters of a network, NaN where it diverged",
-                         [](const UnitResult& result) { return result.outcomes; });
+    columns.add<Wanted::networks, Numbers>(
+        "outcome", {"network", "order_parameter"},
+        "order parameters of a network, NaN where it diverged",
+        [](const UnitResult& result) { return result.outcomes; });
   }
   if (weights > 0) {
     group.coordinates.push_back(index_axis(
         "weight_number", weights, "of each unit in turn, [configuration][seed][target][layer]"));
-    columns.add<Numbers>("weight", {"weight_number"}, "final weights",
-                         [](const UnitResult& result) { return result.weights; });
+    columns.add<Wanted::networks, Numbers>("weight", {"weight_number"}, "final weights",
+                                           [](const UnitResult& result) { return result.weights; });
   }
   return group;
 }

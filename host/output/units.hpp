@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "host/dataset.hpp"
+#include "host/results.hpp"
 #include "sharpsweep/sweep/results.hpp"
 #include "sharpsweep/sweep/work_units.hpp"
 
@@ -24,8 +25,9 @@ struct FinishedUnits {
 /// result variables hold them anyway.
 enum class Networks { kept, left_out };
 
-/// Tells the result of a unit by its place in a list; valid until it is called again.
-using ResultOfUnit = std::function<const UnitResult&(std::size_t)>;
+/// Tells at least what is wanted of the result of a unit, by its place in a list. It is valid until
+/// the next call.
+using ResultOfUnit = std::function<const UnitResult&(std::size_t, Wanted)>;
 
 /// A group of a file that holds units of a sweep, named `units`, `units_1`, ... in its file. Each
 /// unit has its identity beside it. While the group is written it asks for each result again for

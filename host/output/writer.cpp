@@ -148,6 +148,7 @@ private:
     hsize_t row = 1; // values of one place of the first dimension
     for (std::size_t axis = 1; axis < extent.size(); ++axis) row *= extent[axis];
     for (std::size_t next = 0; next < pieces.count;) {
+      stop_if_asked(stop_);
       Values values = pieces.make(next++);
       std::visit(
           [&](auto& list) {

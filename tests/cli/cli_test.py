@@ -510,7 +510,8 @@ class Options(Folder):
         expected = {"model": "ssam", "configurations": 20, "networks": 100, "coordinates": 7,
                     "steps": 1000, "updates": 5 * 10 * 7 * 5 * 1000}
         self.assertEqual({k: plan[k] for k in expected}, expected)
-        for key in ("memory_bytes", "file_bytes_at_most", "work_units", "seconds"):
+        for key in ("memory_bytes", "file_bytes_at_most", "disk_bytes_at_most", "work_units",
+                    "seconds"):
             self.assertGreater(plan[key], 0)
         text = self.run_here("plan", "s.toml").stdout
         for word in ("networks", "updates", "memory", "file", "time", "work units"):

@@ -327,6 +327,53 @@ class Errors(Drill):
             self.check_status("planted")
 
 
+class StatesInAFile(Drill):
+    """So many seeds that the states of their blocks lie in a file without a name."""
+
+    KEYS = {"eta": "lin(0.3,0.6,16)", "target": "lin(0.5,2,64)", "seeds": 2496, "steps": 2}
+    OPTIONS = ("--threads", "2")
+    ON_DISK = False
+    NAMELESS = {"FILE": "(deleted)"}
+
+    def setUp(self):
+        super().setUp()
+        shim()
+        self.expected = self.reference()
+
+    def test_it_fails(self):
+        """While it is made, written and read; in a run and in one that is resumed."""
+        for call, numbers, more in (("ftruncate", (1,), ()), ("pwrite", (1, 50, 600), ()),
+                                    ("pread", (1, 700), ()), ("pwrite", (1, 300), ("--resume",))):
+            for number in numbers:
+                what = f"{call} {number} and all after it, {more}"
+                self.clear()
+                if more:
+                    self.train(MODE="die", AT=1, **RESULT)
+                    self.assertGreater(len(self.finished_parts()), 0)
+                before = {part: part.read_bytes() for part in self.finished_parts()}
+                done = self.train(*more, MODE="fail_on", AT=number, CALLS=call,
+                                  ERROR=errno.ENOSPC, **self.NAMELESS)
+                self.check_one_line(done, FILE, "a.h5' can't be written: the temporary file in its "
+                                    "folder can't be .*: No space left", what)
+                self.check_files(self.expected, what)
+                for part, content in before.items():
+                    self.assertEqual(part.read_bytes(), content, f"{what}: a part was lost")
+                self.check_resume(self.expected, what)
+
+    def test_folders_that_know_no_nameless_files(self):
+        """As on some network file systems: a file with a name that goes at once."""
+        log = self.folder / "calls"
+        self.train(MODE="fail", CALLS="open", AT=0, LOG=log)
+        opened = log.read_text().splitlines()
+        number = next(i for i, line in enumerate(opened, 1) if line.endswith(str(self.work)))
+        self.clear()
+        log.unlink()
+        done = self.train(MODE="fail", CALLS="open", ERROR=errno.EOPNOTSUPP, AT=number, LOG=log)
+        self.assertEqual((done.returncode, done.stderr), (DONE, ""))
+        self.assertIn("/sharpsweep.", log.read_text())
+        self.check_finished(self.expected, "no nameless file")
+
+
 class TwoProcesses(Drill):
     """Two processes on one output. The first is stopped at a call; the second runs meanwhile."""
 

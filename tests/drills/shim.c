@@ -82,7 +82,7 @@ static const struct Trapped {
   const char *name;
   enum Kind kind;
   int is_write;
-  int flags; /* the argument that has to hold O_CREAT or O_TRUNC; 0: none */
+  int flags; /* the argument that has to make or empty a file (O_CREAT and so on); 0: none */
   int rare;  /* takes part only where DRILL_CALLS names it */
 } kTrapped[] = {
     {SYS_write, "write", by_descriptor, 1, 0, 0},
@@ -286,7 +286,7 @@ static void install(void) {
     } else {
       OP(BPF_JUMP(equal, (uint32_t)call->number, 0, 4));
       OP(BPF_STMT(load, (uint32_t)(offsetof(struct seccomp_data, args) + 8 * (size_t)call->flags)));
-      OP(BPF_JUMP(set, O_CREAT | O_TRUNC, 0, 1));
+      OP(BPF_JUMP(set, O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), 0, 1));
       OP(BPF_STMT(give, SECCOMP_RET_TRAP));
       OP(BPF_STMT(give, SECCOMP_RET_ALLOW));
     }

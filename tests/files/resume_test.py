@@ -318,6 +318,7 @@ class Scale(Case):
             peak = max([peak, *map(int, re.findall(r"VmHWM:\s*(\d+)", status))])
             time.sleep(0.005)
         self.assertEqual(process.returncode, 0)
+        self.assertGreater(peak, 0)
         return peak / 1024
 
     def test_plan_of_1e9_networks(self):
@@ -350,9 +351,9 @@ class Scale(Case):
             return self.peak_of("run", "s.toml", "-o", "a.h5", "--backend", "cpu", "--threads", "2",
                                 "--overwrite", "--quiet")
         few, many = peak_of(4096), peak_of(65536)
-        # The states of all seed blocks would take 56 MiB, and 64 more as the file's columns. What
-        # grows is the bootstrap, by 15 MiB, and what waits for the disk.
-        self.assertLess(many - few, 50)
+        # In memory the states of all seed blocks took 56 MiB, the file's columns 64 more, and it grew
+        # by 140. What grows is the bootstrap, by 15, and for a while what waits for a slow disk.
+        self.assertLess(many - few, 90)
         self.run_here("verify", "a.h5", "--cells", "2")
 
 

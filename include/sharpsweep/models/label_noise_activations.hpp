@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 
 #include "sharpsweep/numerics/elementary.hpp"
 

@@ -53,6 +53,8 @@ struct Moments {
     m2 = add(add(m2, later.m2),
              mul(mul(difference, difference), mul(static_cast<double>(n), weight)));
   }
+  /// Of a population of n > 0 values.
+  double deviation(std::uint64_t n) const { return square_root(div(m2, static_cast<double>(n))); }
 };
 
 } // namespace sharpsweep
