@@ -96,12 +96,12 @@ std::vector<std::string> read_csv(const std::string& path) {
   return examples;
 }
 
-struct Numbers {
+struct NumberTable {
   std::vector<hsize_t> extent;
   std::vector<double> values;
 };
 
-Numbers read_dataset(const std::string& path, const H5Handle& file, const char* name, int rank) {
+NumberTable read_dataset(const std::string& path, const H5Handle& file, const char* name, int rank) {
   const std::string what = std::string("dataset ") + name;
   if (H5Lexists(file, name, H5P_DEFAULT) <= 0) malformed(path, "has no " + what);
   const H5Handle dataset(H5Dopen2(file, name, H5P_DEFAULT), H5Dclose,
@@ -112,7 +112,7 @@ Numbers read_dataset(const std::string& path, const H5Handle& file, const char* 
   if (H5Sget_simple_extent_ndims(space) != rank || (kind != H5T_FLOAT && kind != H5T_INTEGER)) {
     malformed(path, what + " has to be " + (rank == 2 ? "a table" : "a list") + " of numbers");
   }
-  Numbers result;
+  NumberTable result;
   result.extent.resize(static_cast<std::size_t>(rank));
   H5Sget_simple_extent_dims(space, result.extent.data(), nullptr);
   hsize_t count = 1;
@@ -132,7 +132,7 @@ Numbers read_dataset(const std::string& path, const H5Handle& file, const char* 
 std::vector<std::string> read_hdf5(const std::string& path) {
   const H5Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose,
                       path + ": can't be read");
-  const Numbers x = read_dataset(path, file, "X", 2), y = read_dataset(path, file, "y", 1);
+  const NumberTable x = read_dataset(path, file, "X", 2), y = read_dataset(path, file, "y", 1);
   const auto rows = static_cast<std::size_t>(x.extent[0]);
   const auto columns = static_cast<std::size_t>(x.extent[1]);
   if (y.values.size() != rows) {

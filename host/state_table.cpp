@@ -93,16 +93,14 @@ void StateTable::load(std::size_t row, CellStates& cells) const {
   cells.parameters = parameters_;
   cells.resize(cells_per_row_);
   const std::size_t offset = row * row_bytes_;
-  std::vector<std::byte> bytes;
-  const std::byte* from = memory_.data() + offset;
+  std::vector<std::byte> bytes(file_ ? row_bytes_ : 0);
   if (file_) {
-    bytes.resize(row_bytes_);
     const bool read = move_all(row_bytes_, [&](std::size_t done, std::size_t rest) {
       return ::pread(file_->number, bytes.data() + done, rest, static_cast<off_t>(offset + done));
     });
     if (!read) fail("read");
-    from = bytes.data();
   }
+  const std::byte* from = file_ ? bytes.data() : memory_.data() + offset;
   for_each_list(cells, [&](void* list, std::size_t size) {
     std::memcpy(list, from, size);
     from += size;
@@ -112,12 +110,8 @@ void StateTable::load(std::size_t row, CellStates& cells) const {
 void StateTable::store(std::size_t row, const CellStates& cells) {
   if (!file_ && memory_.empty()) make();
   const std::size_t offset = row * row_bytes_;
-  std::vector<std::byte> bytes;
-  std::byte* to = memory_.data() + offset;
-  if (file_) {
-    bytes.resize(row_bytes_);
-    to = bytes.data();
-  }
+  std::vector<std::byte> bytes(file_ ? row_bytes_ : 0);
+  std::byte* to = file_ ? bytes.data() : memory_.data() + offset;
   for_each_list(cells, [&](const void* list, std::size_t size) {
     std::memcpy(to, list, size);
     to += size;

@@ -340,7 +340,7 @@ TEST(Parity, UnitsInTwoGoesGiveTheSameStates) {
   for (const std::string& text : grids()) {
     SCOPED_TRACE(text);
     const Sweep sweep = sweep_of(text + "record = 3\n");
-    for (const std::size_t bundle : {1, 4}) {
+    for (const std::size_t bundle : {1u, 4u}) {
       const auto backend = make_cpu_backend({2, "", bundle});
       std::size_t cells = 0;
       EXPECT_EQ(
