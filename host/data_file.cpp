@@ -101,7 +101,8 @@ struct NumberTable {
   std::vector<double> values;
 };
 
-NumberTable read_dataset(const std::string& path, const H5Handle& file, const char* name, int rank) {
+NumberTable read_dataset(const std::string& path, const H5Handle& file, const char* name,
+                         int rank) {
   const std::string what = std::string("dataset ") + name;
   if (H5Lexists(file, name, H5P_DEFAULT) <= 0) malformed(path, "has no " + what);
   const H5Handle dataset(H5Dopen2(file, name, H5P_DEFAULT), H5Dclose,
