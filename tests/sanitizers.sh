@@ -3,9 +3,8 @@
 # tests, resuming and the fuzz corpus among them. Usage: bash tests/sanitizers.sh BUILD_FOLDER
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# clang++ takes two thirds of the time of g++, where it has its run-time library. Lines are all
-# that a report needs; intrinsics would take many minutes, and the scalar kernels are the same
-# templates.
+# clang++ is quicker than g++, where it has its run-time library. Lines are all that a report needs;
+# intrinsics would take many minutes, and the scalar kernels are the same templates.
 COMPILER=g++
 printf '#include <span>\nint main() {}\n' |
     clang++ -std=c++20 -fsanitize=address,undefined -x c++ - -o /dev/null 2>/dev/null && COMPILER=clang++

@@ -18,6 +18,9 @@ from program import BINARY, ENVIRONMENT, sweep_text
 
 DONE, USAGE, FILE, INTERRUPTED, DIED = 0, 2, 3, 75, 137
 PATIENCE = 120  # seconds that a command may take on a loaded machine
+# A sweep of three seed blocks.
+SMALL = {"eta": [0.4, 0.6], "target": [0.8, 1.2], "seeds": 130, "steps": 20000,
+         "step_size": 0.02}
 # What may differ between two runs of one sweep.
 PROVENANCE = {"history", "updates_computed", "wall_seconds", "device"}
 IN_PARTS = re.compile(r"sweep\.toml|shard|errors\.log|[0-9a-f]{32}\.h5|.*\.tmp")
