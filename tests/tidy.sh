@@ -6,7 +6,36 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 command -v clang-tidy >/dev/null || { echo "skipped: clang-tidy is not installed"; exit 77; }
 cd "$ROOT"
 # In depth, the analyser takes five times as long as everything else; sanitizers run what it guesses.
-SHALLOW=(--extra-arg=-Xclang --extra-arg=-analyzer-config --extra-arg=-Xclang --extra-arg=mode=shallow)
-find host -name '*.cpp' ! -name '*_avx*' ! -name '*_scalar.cpp' ! -name no_cuda.cpp -print0 |
-    xargs -0 -n 2 -P "$(nproc)" clang-tidy --quiet "${SHALLOW[@]}" -p "$1" 2>/dev/null
+DEPTH=()
+for setting in mode=shallow max-nodes=10000; do
+    DEPTH+=(--extra-arg=-Xclang "--extra-arg=-analyzer-config" --extra-arg=-Xclang "--extra-arg=$setting")
+done
+# A source that is compiled by itself in every build has the flags of all.
+read -ra FLAGS < <(/usr/bin/python3 - "$1" <<'PY'
+import json, pathlib, sys
+for entry in json.loads(pathlib.Path(sys.argv[1], "compile_commands.json").read_text()):
+    if entry["file"].endswith("host/sweep/models.cpp"):
+        print(entry["command"].split(" ", 1)[1].split(" -o ")[0])
+        break
+PY
+)
+mapfile -t SOURCES < <(find host -name '*.cpp' ! -name '*_avx*' ! -name '*_scalar.cpp' \
+    ! -name no_cuda.cpp | sort)
+
+tidy() { # FILE...: some at once, with what they say
+    printf '%s\0' "$@" | xargs -0 -I {} -P "$(nproc)" clang-tidy --quiet \
+        --config-file="$ROOT/.clang-tidy" "${DEPTH[@]}" {} -- "${FLAGS[@]}" 2>/dev/null
+}
+
+# Joined, the sources read their headers but once, and that is most of the time; what is wrong is
+# then looked for in each alone, where a message names its line.
+JOINED=$(mktemp -d)
+trap 'rm -rf "$JOINED"' EXIT
+for i in "${!SOURCES[@]}"; do
+    cat "${SOURCES[i]}" >>"$JOINED/$((i % $(nproc))).cpp"
+done
+if ! tidy "$JOINED"/*.cpp >"$JOINED/messages"; then
+    tidy "${SOURCES[@]}" && cat "$JOINED/messages"
+    exit 1
+fi
 echo "clang-tidy is clean"
