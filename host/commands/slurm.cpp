@@ -147,7 +147,7 @@ esac
 )bash";
 
 /// A word that the shell reads as this text.
-std::string quoted(const std::string& text) {
+std::string shell_quoted(const std::string& text) {
   const auto plain = [](unsigned char c) {
     return std::isalnum(c) ||
            std::string_view("_@%+=:,./-").find(static_cast<char>(c)) != std::string_view::npos;
@@ -168,7 +168,7 @@ std::string setting(const std::string& name, const std::string& value, const std
 /// A shell array of these words, one a line.
 std::string list(const std::string& name, const std::vector<std::string>& words) {
   std::string text = name + "=(\n";
-  for (const std::string& word : words) text += "    " + quoted(word) + "\n";
+  for (const std::string& word : words) text += "    " + shell_quoted(word) + "\n";
   return text + ")\n";
 }
 
@@ -207,7 +207,8 @@ ExitCode slurm_command(const Sweep& sweep, const SlurmOptions& options) {
   if (on_gpu) task.push_back("--gres=gpu:" + std::to_string(options.gpus_per_task));
 
   std::string text(kHead);
-  text += setting("output", quoted(options.output), "relative to where this script is started");
+  text +=
+      setting("output", shell_quoted(options.output), "relative to where this script is started");
   text += setting("shards", std::to_string(options.tasks), "parts of the sweep, one for each task");
   text += setting("minutes", std::to_string(options.minutes), "time limit of a task");
   text += setting("array_limit", std::to_string(options.array_limit),

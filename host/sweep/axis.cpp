@@ -16,7 +16,7 @@ namespace {
   throw UsageError(std::string(key) + ": " + sentence);
 }
 
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 struct InitForm {
   std::string_view name;
@@ -37,17 +37,18 @@ std::vector<double> expand(std::string_view key, std::string_view text, const Ca
   std::vector<double> values;
   if (call.name == "lin" || call.name == "log") {
     if (arguments.size() != 3) {
-      fail(key, quoted(text) + " needs three numbers: " + call.name + "(first,last,count)");
+      fail(key, in_quotes(text) + " needs three numbers: " + call.name + "(first,last,count)");
     }
     const double first = parse_number(key, arguments[0]);
     const double last = parse_number(key, arguments[1]);
     const std::uint64_t count = parse_integer(key, arguments[2], 1, kMaxAxisLength);
     if (count == 1 && first != last) {
-      fail(key, quoted(text) + " has one value but two ends: make them equal or count at least 2");
+      fail(key,
+           in_quotes(text) + " has one value but two ends: make them equal or count at least 2");
     }
     const bool logarithmic = call.name == "log";
     if (logarithmic && !(first > 0 && last > 0)) {
-      fail(key, quoted(text) + " needs both ends above 0");
+      fail(key, in_quotes(text) + " needs both ends above 0");
     }
     const double from = logarithmic ? portable::log(first) : first;
     const double to = logarithmic ? portable::log(last) : last;
@@ -62,18 +63,20 @@ std::vector<double> expand(std::string_view key, std::string_view text, const Ca
     if (!logarithmic && count > 1) values.back() = last;
   } else {
     if (arguments.size() != 2 && arguments.size() != 3) {
-      fail(key, quoted(text) + " needs two or three numbers: range(first,last[,stride])");
+      fail(key, in_quotes(text) + " needs two or three numbers: range(first,last[,stride])");
     }
     const double first = parse_number(key, arguments[0]);
     const double last = parse_number(key, arguments[1]);
     const double stride = arguments.size() == 3 ? parse_number(key, arguments[2]) : 1;
     if (stride == 0 || (last - first) / stride < 0) {
-      fail(key, quoted(text) + " never reaches its end: the stride has to lead from first to last");
+      fail(key,
+           in_quotes(text) + " never reaches its end: the stride has to lead from first to last");
     }
     // A stride such as 0.1 may miss the end by rounding; it still counts as hit.
     const double exact = (last - first) / stride;
     const double strides = std::floor(exact * (1 + 1e-12));
-    if (!(strides < static_cast<double>(kMaxAxisLength))) fail(key, quoted(text) + " is too long");
+    if (!(strides < static_cast<double>(kMaxAxisLength)))
+      fail(key, in_quotes(text) + " is too long");
     const auto last_index = static_cast<std::uint64_t>(strides);
     for (std::uint64_t i = 0; i <= last_index; ++i) {
       values.push_back(first + static_cast<double>(i) * stride);
@@ -92,17 +95,17 @@ double parse_number(std::string_view key, std::string_view text) {
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (error != std::errc() || end != digits.data() + digits.size() || digits.empty() ||
       (digits.data() != text.data() && digits.find_first_of("+-") == 0)) {
-    fail(key, quoted(text) + " is not a number" +
+    fail(key, in_quotes(text) + " is not a number" +
                   (error == std::errc::result_out_of_range ? " that a double holds" : ""));
   }
-  if (!std::isfinite(value)) fail(key, quoted(text) + " is not a finite number");
+  if (!std::isfinite(value)) fail(key, in_quotes(text) + " is not a finite number");
   return value;
 }
 
 std::uint64_t parse_integer(std::string_view key, std::string_view text, std::uint64_t low,
                             std::uint64_t high) {
   const auto out_of_range = [&] {
-    fail(key, quoted(text) + " is not an integer from " + std::to_string(low) + " to " +
+    fail(key, in_quotes(text) + " is not an integer from " + std::to_string(low) + " to " +
                   std::to_string(high));
   };
   std::uint64_t value = 0;
@@ -125,10 +128,10 @@ Call parse_call(std::string_view key, std::string_view text) {
   }
   if (text.back() != ')' || text.find('(', open + 1) != std::string_view::npos ||
       text.find(')') != text.size() - 1) {
-    fail(key, "the parentheses of " + quoted(text) + " do not match");
+    fail(key, "the parentheses of " + in_quotes(text) + " do not match");
   }
   if (text.find_first_of("\"'\n") != std::string_view::npos) {
-    fail(key, quoted(text) + " has a quote or a line break within"); // text() could not keep it
+    fail(key, in_quotes(text) + " has a quote or a line break within"); // text() could not keep it
   }
   call.name = text.substr(0, open);
   while (!call.name.empty() && call.name.back() == ' ') call.name.pop_back();
@@ -144,8 +147,8 @@ std::vector<double> parse_axis(std::string_view key, std::span<const std::string
       const std::vector<double> part = expand(key, item, call);
       values.insert(values.end(), part.begin(), part.end());
     } else if (!call.arguments.empty()) {
-      fail(key, quoted(item) + " is not an axis: write a number, lin(first,last,count), "
-                               "log(first,last,count) or range(first,last[,stride])");
+      fail(key, in_quotes(item) + " is not an axis: write a number, lin(first,last,count), "
+                                  "log(first,last,count) or range(first,last[,stride])");
     } else {
       values.push_back(parse_number(key, item));
     }
@@ -169,13 +172,13 @@ ssam::Init parse_init(std::string_view text) {
     std::transform(kInitForms.begin(), kInitForms.end(), names.begin(),
                    [](const InitForm& f) { return f.name; });
     const std::string near = nearest_name(call.name, names);
-    fail("init", quoted(text) + " is not a start" +
+    fail("init", in_quotes(text) + " is not a start" +
                      (near.empty() ? ": write balanced(s), unbalanced(s,r), zero_last(s) or "
                                      "gaussian(s)"
                                    : "; did you mean '" + near + "'?"));
   }
   if (call.arguments.size() != form->arguments) {
-    fail("init", quoted(text) + " needs " +
+    fail("init", in_quotes(text) + " needs " +
                      (form->arguments == 1 ? "one number: " : "two numbers: ") +
                      std::string(form->form));
   }
@@ -184,7 +187,7 @@ ssam::Init parse_init(std::string_view text) {
   init.scale = parse_number("init", call.arguments[0]) + 0.0;
   if (form->arguments == 2) {
     init.ratio = parse_number("init", call.arguments[1]);
-    if (init.ratio == 0) fail("init", quoted(text) + " divides by its ratio, which can't be 0");
+    if (init.ratio == 0) fail("init", in_quotes(text) + " divides by its ratio, which can't be 0");
   }
   return init;
 }
