@@ -484,6 +484,8 @@ class Inspection(Case):
                 self.check(run("verify", path_of(name), "--cells", 120), 0,
                            rf"\A{sample} of {cells} cells recomputed on .*: all \d+ values have "
                            r"the same bits\n\Z", r"\A\Z")
+
+    def test_verify_takes_a_sample(self):
         self.check(run("verify", path_of("seeds")), 0, r"\A16 of 378 cells", r"\A\Z")
 
     def test_a_changed_value_does_not_match_the_digest(self):
