@@ -61,29 +61,31 @@ class TwoProcesses(Drill):
                 self.check_one_wins(done, other, what)
                 self.check_resume(self.expected, what)
 
+    def faults(self, ends, what):
+        """What is wrong after runs that had to end well, all of them."""
+        faults = [f"{what}: ended with {end.returncode}: {end.stderr}" for end in ends
+                  if (end.returncode, end.stderr) != (DONE, "")]
+        try:
+            self.check_finished(self.expected, what)
+        except AssertionError as error:
+            faults.append(str(error).splitlines()[-1][:200])
+        return faults
+
     def test_both_resume(self):
         run = self.run_arguments("--resume")
-        failures = []
+        faults = []
         for number in self.points(*run):
             what = f"a second --resume while the first is at call {number}"
             done, other, _ = self.interleaved(number, run, run)
-            for which, one in (("first", done), ("second", other)):
-                if (one.returncode, one.stderr) != (DONE, ""):
-                    failures.append(f"{what}: the {which} ended with {one.returncode}: "
-                                    + one.stderr)
-            try:
-                self.check_finished(self.expected, what)
-            except AssertionError as error:
-                failures.append(str(error).splitlines()[-1][:200])
-        self.assertFalse(failures, f"{len(failures)} failures, the first: "
-                         + " ".join(failures[:1]))
+            faults += self.faults((done, other), what)
+        self.assertFalse(faults, f"{len(faults)} faults, the first: " + " ".join(faults[:1]))
 
     def test_both_resume_stopped_in_turn(self):
         """The first is stopped, then the second; the first ends, then the second."""
         run = self.run_arguments("--resume")
         points = self.points(*run)
         draw = random.Random(3)
-        failures = []
+        faults = []
         for _ in range(40):
             a, b = draw.choice(points), draw.choice(points)
             what = f"one --resume stopped at call {a}, another at {b}"
@@ -92,16 +94,8 @@ class TwoProcesses(Drill):
             self.stopped(first)
             second = self.start(*run, MODE="stop", AT=b)
             self.stopped(second)
-            ends = (self.finish(first), self.finish(second))
-            for one in ends:
-                if (one.returncode, one.stderr) != (DONE, ""):
-                    failures.append(f"{what}: ended with {one.returncode}: {one.stderr}")
-            try:
-                self.check_finished(self.expected, what)
-            except AssertionError as error:
-                failures.append(str(error).splitlines()[-1][:200])
-        self.assertFalse(failures, f"{len(failures)} failures, the first: "
-                         + " ".join(failures[:1]))
+            faults += self.faults((self.finish(first), self.finish(second)), what)
+        self.assertFalse(faults, f"{len(faults)} faults, the first: " + " ".join(faults[:1]))
 
     def test_at_the_same_time(self):
         """No stopping: three processes started together."""

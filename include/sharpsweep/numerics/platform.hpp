@@ -15,13 +15,19 @@
 #endif
 
 // SHARPSWEEP_NOINLINE is for large templates over a value type that are called from many places,
-// SHARPSWEEP_INLINED, after its parameters, for a lambda of an inner loop.
+// SHARPSWEEP_INLINED, after its parameters, for a lambda of an inner loop. Without optimisation,
+// forced inlining takes several times as long to compile as calls: SHARPSWEEP_CALLS asks for those,
+// where scalar code is alone or its objects come first at link time.
 #ifdef __CUDACC__
 #define SHARPSWEEP_INLINE __host__ __device__ __forceinline__
 #define SHARPSWEEP_NOINLINE __host__ __device__ __noinline__
 #define SHARPSWEEP_INLINED
 #else
+#if defined(SHARPSWEEP_CALLS) && !defined(__OPTIMIZE__)
+#define SHARPSWEEP_INLINE inline
+#else
 #define SHARPSWEEP_INLINE inline __attribute__((always_inline))
+#endif
 #define SHARPSWEEP_NOINLINE __attribute__((noinline))
 #define SHARPSWEEP_INLINED __attribute__((always_inline))
 #endif
