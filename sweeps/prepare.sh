@@ -57,8 +57,9 @@ build() {
         PATH=$PATH:/usr/local/cuda/bin
     fi
     echo "building in ${folder#"$PWD"/}"
-    # In a unity build sources read their headers together, which halves the time of most.
-    if ! { cmake -S "$ROOT" -B "$folder" -G Ninja -DCMAKE_UNITY_BUILD=ON "$@" && cmake --build "$folder" ${TARGET:+--target "$TARGET"}; } \
+    # In a unity build, sources that are compiled together read their headers but once.
+    if ! { cmake -S "$ROOT" -B "$folder" -G Ninja -DCMAKE_UNITY_BUILD=ON "$@" &&
+        cmake --build "$folder" ${TARGET:+--target "$TARGET"}; } \
         >"$log" 2>&1; then
         grep -m 20 -E 'error|Error|FAILED' "$log" >&2 || tail -n 20 "$log" >&2
         echo "the build failed; its log is $log" >&2

@@ -8,17 +8,18 @@ cd "$ROOT"
 # In depth, the analyser takes five times as long as everything else; sanitizers run what it guesses.
 DEPTH=()
 for setting in mode=shallow max-nodes=10000; do
-    DEPTH+=(--extra-arg=-Xclang "--extra-arg=-analyzer-config" --extra-arg=-Xclang "--extra-arg=$setting")
+    DEPTH+=(--extra-arg=-Xclang --extra-arg=-analyzer-config --extra-arg=-Xclang "--extra-arg=$setting")
 done
 # A source that is compiled by itself in every build has the flags of all.
 read -ra FLAGS < <(/usr/bin/python3 - "$1" <<'PY'
 import json, pathlib, sys
 for entry in json.loads(pathlib.Path(sys.argv[1], "compile_commands.json").read_text()):
     if entry["file"].endswith("host/sweep/models.cpp"):
-        print(entry["command"].split(" ", 1)[1].split(" -o ")[0])
+        command = entry["command"].split(" -o ")[0]
+        print(command[command.index(" -"):])
         break
 PY
-)
+) || { echo "$1/compile_commands.json does not know host/sweep/models.cpp"; exit 1; }
 mapfile -t SOURCES < <(find host -name '*.cpp' ! -name '*_avx*' ! -name '*_scalar.cpp' \
     ! -name no_cuda.cpp | sort)
 

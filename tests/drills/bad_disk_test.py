@@ -171,7 +171,7 @@ class Mounts(Drill):
         """As after a disk error: from some call on nothing can be written."""
         for file, files in (("sweep.toml", {"FILE": "/sweep.toml."}), ("parts", PART),
                             ("result", RESULT)):
-            # Busy, where another thread has a file open just then; another time it has not.
+            # Busy, where a file is open for writing just then; another time there is none.
             for _ in range(20):
                 self.clear()
                 process = self.start(*self.run_arguments(), MODE="stop", AT=1, **files)
@@ -179,6 +179,8 @@ class Mounts(Drill):
                 if self.remount("ro", check=False):
                     break
                 self.finish(process)
+            else:
+                self.fail(f"{file}: the mount is always busy")
             done = self.finish(process)
             self.check_one_line(done, FILE, "Read-only", f"read-only from {file} on")
             self.remount("rw")

@@ -13,14 +13,13 @@ import pathlib
 import sys
 import unittest
 
-from drill import DIED, DONE, RESULT, Drill, contents, difference, names, shim
+from drill import DIED, DONE, RESULT, SMALL, Drill, contents, difference, names, shim
 
 PARTIAL_STRIDE = 8  # half-written bytes, all of them in temporary files: a sample will do
 
 
 class CrashPoints(Drill):
-    KEYS = {"eta": [0.4, 0.6], "target": [0.8, 1.2], "seeds": 130, "steps": 20000,
-            "step_size": 0.02}
+    KEYS = SMALL
     OPTIONS = ("--threads", "1")
     ON_DISK = False
 
