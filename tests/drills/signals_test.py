@@ -12,7 +12,8 @@ import sys
 import time
 import unittest
 
-from drill import DONE, FILE, INTERRUPTED, NAMING, PART, RESULT, Drill, attribute, names, shim
+from drill import (DONE, FILE, INTERRUPTED, NAMING, PART, RESULT, SMALL, Drill, attribute, names,
+                   shim)
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 AT_ONCE = 1.0 + 0.5  # seconds; the half is for a loaded machine
@@ -171,8 +172,7 @@ class Signals(Drill):
 class EveryCall(Drill):
     """A small sweep that is signalled at every call that changes files."""
 
-    KEYS = {"eta": [0.4, 0.6], "target": [0.8, 1.2], "seeds": 130, "steps": 20000,
-            "step_size": 0.02}
+    KEYS = SMALL
     OPTIONS = ("--threads", "1")
     ON_DISK = False
     STRIDE = 10  # of writes
