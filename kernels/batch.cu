@@ -260,16 +260,20 @@ private:
     }
   }
 
-  /// Lanes of a block: whole networks, of which the last warp is filled as well as it goes.
+  /// Lanes of a block: as many as fill its warps; of coupled coordinates, whole networks.
   std::uint32_t block_lanes(unsigned most) const {
-    const bool coupled = sweep_.projection_radius > 0;
-    if (!coupled) return std::min(most, 256u); // coordinates that do not talk may lie in any block
-    const unsigned preferred = std::max(coordinates_, 128u);
+    const auto blocks_of = [](std::uint32_t all, std::uint32_t size) {
+      return (all + size - 1) / size;
+    };
+    if (sweep_.projection_radius == 0) { // coordinates that do not talk may lie in any block
+      const std::uint32_t blocks = blocks_of(lanes_, std::min(most, 256u));
+      return blocks_of(blocks_of(lanes_, blocks), 32) * 32;
+    }
+    const std::uint32_t largest = std::min(std::max(coordinates_, 128u), lanes_);
     std::uint32_t best = coordinates_;
     double best_share = 0;
-    for (std::uint32_t n = 1; n * coordinates_ <= std::max(preferred, coordinates_); ++n) {
-      const std::uint32_t used = n * coordinates_;
-      const double share = static_cast<double>(used) / ((used + 31) / 32 * 32);
+    for (std::uint32_t used = coordinates_; used <= largest; used += coordinates_) {
+      const double share = static_cast<double>(used) / (blocks_of(used, 32) * 32);
       // Nearly as full but larger is better: fewer blocks.
       if (share >= best_share - 0.02) {
         best = used;
@@ -313,7 +317,6 @@ private:
       if (bundle > 1 && !bundle_pays(bundle)) continue;
       const std::uint32_t bundles = (members_ - done) / bundle;
       if (bundles == 0) continue;
-      slice.first_member = done;
       slice.block_lanes = block_lanes(max_block_threads(*size));
       constexpr std::uint32_t kGridLimit = 65535;
       for (std::uint32_t b = 0; b < bundles; b += kGridLimit) {

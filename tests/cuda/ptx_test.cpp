@@ -8,11 +8,11 @@
 #include <map>
 
 #include "kernels/slice.hpp"
-#include "tests/parity/ptx_thread.hpp"
+#include "tests/cuda/ptx_thread.hpp"
 #include "tests/support.hpp"
 
 #define PTX_NAME(L, K, T) _ZN10sharpsweep4cuda11train_sliceILi##L##ELi##K##E##T##EEvNS0_5SliceIT1_EE
-#define PTX_DECLARE(L, K, T) extern "C" void PTX_NAME(L, K, T)(const void*, PtxThread);
+#define PTX_DECLARE(L, K, T) extern "C" void PTX_NAME(L, K, T)(const void* const*, PtxThread);
 #define PTX_KERNELS(DO)                                                                            \
   DO(1, 1, f)                                                                                      \
   DO(2, 1, f)                                                                                      \
@@ -88,6 +88,7 @@ Trained train_translated(const Sweep& sweep, const Translated& translated) {
   slice.noisy = sweep.noise == Noise::gaussian;
   slice.radius = static_cast<T>(sweep.projection_radius);
   const std::uint32_t threads = slice.block_lanes == 1 ? 1 : (slice.block_lanes + 31) / 32 * 32;
+  PtxBlock alone(1); // for projection, one thread a block
   for (std::uint64_t step = 0, length = 1; step < sweep.steps; length = length * 2 + 1) {
     std::uint64_t end = std::min(sweep.steps, step + length);
     if (step < sweep.first_tail_step()) end = std::min(end, sweep.first_tail_step());
@@ -99,9 +100,10 @@ Trained train_translated(const Sweep& sweep, const Translated& translated) {
     slice.first_step = step;
     slice.steps = static_cast<std::uint32_t>(end - step);
     slice.tail_active = step >= sweep.first_tail_step();
+    const void* const parameters[] = {&slice};
     for (std::uint32_t block = 0; block * slice.block_lanes < lanes; ++block) {
       for (std::uint32_t thread = 0; thread < threads; ++thread) {
-        translated.kernel(&slice, {thread, block, 0, threads});
+        translated.kernel(parameters, {thread, block, 0, threads, &alone});
       }
     }
     step = end;

@@ -6,9 +6,10 @@ Usage: ptx_to_cpp.py KERNELS.ptx OUT.cpp NAME_REGEX
 Every operation becomes the same IEEE operation on the host, so that a compiled kernel can be run and
 compared bit for bit where there is no GPU. Only what our kernels use is known; anything else is an
 error, and so is arithmetic whose rounding PTX leaves open (.approx, .ftz, no .rn), but for the
-estimate that bare_square_root (numerics/arithmetic.hpp) makes exact. Barriers and
-shared memory work for blocks of one thread. Functions that a kernel calls are translated with it;
-local memory is an array on the host's stack, filled with NaNs when its function begins.
+estimate that bare_square_root (numerics/arithmetic.hpp) makes exact. Barriers and shared memory are
+those of a PtxBlock (ptx_thread.hpp). Functions that a kernel calls are translated with it; local
+memory is an array on the host's stack, filled with NaNs when its function begins. Of KERNELS.ptx,
+the table KERNELS_kernels tells names, functions and the sizes of parameters.
 """
 import math
 import re
@@ -22,6 +23,7 @@ UNSIGNED = {'u8': 'uint8_t', 'u16': 'uint16_t', 'u32': 'uint32_t', 'u64': 'uint6
             'b8': 'uint8_t', 'b16': 'uint16_t', 'b32': 'uint32_t', 'b64': 'uint64_t',
             'f32': 'float', 'f64': 'double', 'pred': 'bool'}
 C_TYPE = SIGNED | UNSIGNED
+SHARED = 'reinterpret_cast<uint64_t>(thread.block->shared)'
 SPECIAL = {'%tid.x': 'thread.tid', '%ctaid.x': 'thread.ctaid_x', '%ctaid.y': 'thread.ctaid_y',
            '%ntid.x': 'thread.ntid'}
 COMPARE = {'eq': '==', 'ne': '!=', 'lt': '<', 'le': '<=', 'gt': '>', 'ge': '>='}
@@ -34,7 +36,7 @@ PRELUDE = '''// Made by ptx_to_cpp.py. Do not edit.
 #include <cstdlib>
 #include <cstring>
 
-#include "tests/parity/ptx_thread.hpp"
+#include "tests/cuda/ptx_thread.hpp"
 
 namespace {
 template <class To, class From> To bits(From x) {
@@ -60,8 +62,11 @@ template <class T> T larger(T a, T b) {
   if (a == b) return std::signbit(a) ? b : a;
   return a < b ? b : a;
 }
+[[maybe_unused]] int64_t whole(double x) { // PTX keeps within the range; there is no NaN
+  if (!(x > -0x1p63 && x < 0x1p63)) std::abort();
+  return static_cast<int64_t>(x);
+}
 template <class T> T smaller(T a, T b) { return -larger(-a, -b); }
-[[maybe_unused]] alignas(16) thread_local unsigned char shared[16384];
 } // namespace
 '''
 
@@ -90,7 +95,7 @@ def operand(text, ctype):
     if text.startswith('__local_depot'):
         return f'reinterpret_cast<uint64_t>({text.strip("_")})'
     if re.fullmatch(r'[A-Za-z_$][\w$]*', text):  # a shared array
-        return 'reinterpret_cast<uint64_t>(shared)'
+        return SHARED
     fail(f'unknown operand {text}')
 
 
@@ -99,10 +104,10 @@ def address(text, name):
     if not match:
         fail(f'unknown address {text}')
     base, offset = match.group(1), match.group(2) or '0'
-    if base == f'{name}_param_0':
-        return f'(reinterpret_cast<uint64_t>(parameters) + {offset})'
+    if own := re.fullmatch(rf'{name}_param_(\d+)', base):
+        return f'(reinterpret_cast<uint64_t>(parameters[{own.group(1)}]) + {offset})'
     base = operand(base, 'uint64_t')
-    # Shared addresses are 32-bit offsets in PTX; here they are offsets into `shared`.
+    # Shared addresses are 32-bit offsets in PTX; here they are offsets into the block's array.
     return f'({base} + uint64_t({offset}))'
 
 
@@ -142,18 +147,18 @@ def instruction(code, operands, name, values):
             return f'{own.group(1)} = bits<decltype({own.group(1)})>({typed(o[1], ctype)});'
         if op == 'ld' and own and own.group(1) in values:
             return f'{out} = static_cast<{ctype}>({own.group(1)[len(name) + 1:]});'
-        own_or_register = f'{name}_param_0' in place or place.startswith('[%')
+        own_or_register = f'{name}_param_' in place or place.startswith('[%')
         if op == 'st' or not own_or_register or values:
             fail(f'unknown parameter {place}')
     if op == 'bar':
-        return ';'
+        return 'thread.block->barrier.arrive_and_wait();'
     if op == 'bra':
         return f'goto {label(o[0])};'
     if op in ('ld', 'st'):
         shared = 'shared' in parts
         place = address(o[1] if op == 'ld' else o[0], name)
         if shared:
-            place = f'(reinterpret_cast<uint64_t>(shared) + static_cast<uint32_t>{place})'
+            place = f'({SHARED} + static_cast<uint32_t>{place})'
         width = {'8': 1, '6': 2, '2': 4, '4': 8}[kind[-1]]
         if op == 'st':
             return ' '.join(f'store<{ctype}>({place} + {i * width}, {typed(source, ctype)});'
@@ -167,11 +172,11 @@ def instruction(code, operands, name, values):
             fail(f'unknown {code} {o}')
         low, high = (typed(part, 'uint32_t') for part in elements(o[1]))
         return f'{out} = uint64_t{{{high}}} << 32 | {low};'
-    if op == 'mov' and o[1].strip() == f'{name}_param_0' and not values:
-        return f'{out} = reinterpret_cast<uint64_t>(parameters);'
+    if op == 'mov' and (own := re.fullmatch(rf'{name}_param_(\d+)', o[1].strip())) and not values:
+        return f'{out} = reinterpret_cast<uint64_t>(parameters[{own.group(1)}]);'
     if op == 'mov':
         source = operand(o[1], ctype)
-        if source == 'reinterpret_cast<uint64_t>(shared)':
+        if source == SHARED:
             return f'{out} = 0;'
         if re.match(r'(b32|b64)$', kind):
             width = 'uint32_t' if kind == 'b32' else 'uint64_t'
@@ -179,6 +184,8 @@ def instruction(code, operands, name, values):
                 if not re.fullmatch(r'-?[0-9]+', o[1].strip()) else f'{out} = bits<decltype({out})>({width}({source}));'
         return f'{out} = {source};'
     if op == 'cvt':
+        if code == 'cvt.rzi.s64.f64':
+            return f'{out} = static_cast<uint64_t>(whole({operand(o[1], ctype)}));'
         exact = parts[-2] == 'f64' and kind == 'f32' or parts[-2] not in ('f32', 'f64')
         if parts[1:-2] != ([] if exact else ['rn']) or floating and not floating_pair(parts):
             fail(f'unknown {code}')
@@ -189,6 +196,8 @@ def instruction(code, operands, name, values):
         if floating and relation.endswith('u'):
             inverse = {'leu': '>', 'ltu': '>=', 'geu': '<', 'gtu': '<=', 'neu': '=='}[relation]
             return f'{out} = !({a} {inverse} {b});'
+        if relation == 'nan':
+            return f'{out} = {a} != {a} || {b} != {b};'
         if floating and relation == 'ne':
             return f'{out} = {a} < {b} || {a} > {b};'
         return f'{out} = {a} {COMPARE[relation]} {b};'
@@ -302,7 +311,7 @@ def parameters_of(name, text):
 def head(name, values):
     """The declaration of a kernel (values: None), or of a function."""
     if values is None:
-        return f'extern "C" void {name}(const void* parameters, PtxThread thread)'
+        return f'extern "C" void {name}(const void* const* parameters, PtxThread thread)'
     own = ', '.join(f'{ctype} {value[len(name) + 1:]}' for value, ctype in values.items())
     return f'static void {name}(PtxThread thread, {own})'
 
@@ -348,6 +357,18 @@ def translate(name, values, body):
     return '\n'.join(lines + code + ['', ''])
 
 
+def sizes_of(name, text):
+    """Bytes of a kernel's parameters."""
+    sizes = []
+    for parameter in filter(None, map(str.strip, text.split(','))):
+        match = re.fullmatch(r'\.param (?:\.u(\d+)|\.align \d+ \.b8) \w+(?:\[(\d+)\])?',
+                             ' '.join(parameter.split()))
+        if not match:
+            fail(f'unknown parameter of {name}: {parameter}')
+        sizes.append(match.group(2) or str(int(match.group(1)) // 8))
+    return ', '.join(sizes)
+
+
 def called_by(names, bodies):
     """Functions that these call, and those that they call, in turn."""
     callees = re.compile(r'\bcall(?:\.uni)?\s+(\w+),')
@@ -369,8 +390,8 @@ def main():
     loose = set(loose) - {ROOT_ESTIMATE}
     if loose:
         fail(f'{sys.argv[1]} holds arithmetic that rounds freely: {sorted(loose)}')
-    found = re.findall(r'^(\.visible \.entry|\.func) (\w+)\s*\(([^)]*)\)([^;{]*\{.*?)^\}', text,
-                       re.S | re.M)
+    found = re.findall(r'^(?:\.visible )?(\.entry|\.func) (\w+)\s*\(([^)]*)\)([^;{]*\{.*?)^\}',
+                       text, re.S | re.M)
     kernels = [name for kind, name, _, _ in found if kind != '.func']
     chosen = [name for name in kernels if wanted.search(name)]
     if not chosen:
@@ -383,6 +404,11 @@ def main():
         out.write(PRELUDE)
         out.writelines(head(name, values[name]) + ';\n' for name in functions)
         out.writelines(translate(name, values[name], bodies[name]) for name in functions + chosen)
+        stem = sys.argv[1].rpartition('/')[2].removesuffix('.ptx')
+        out.write(f'extern const PtxEntry {stem}_kernels[] = {{\n')
+        out.writelines(f'  {{"{name}", &{name}, {{{sizes_of(name, parameters)}}}}},\n'
+                       for _, name, parameters, _ in found if name in chosen)
+        out.write('  {}};\n')
     print(f'{len(chosen)} of {len(kernels)} kernels translated, {len(functions)} functions')
 
 
