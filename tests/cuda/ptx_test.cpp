@@ -11,32 +11,25 @@
 #include "tests/cuda/ptx_thread.hpp"
 #include "tests/support.hpp"
 
-#define PTX_NAME(L, K, T) _ZN10sharpsweep4cuda11train_sliceILi##L##ELi##K##E##T##EEvNS0_5SliceIT1_EE
-#define PTX_DECLARE(L, K, T) extern "C" void PTX_NAME(L, K, T)(const void* const*, PtxThread);
-#define PTX_KERNELS(DO)                                                                            \
-  DO(1, 1, f)                                                                                      \
-  DO(2, 1, f)                                                                                      \
-  DO(3, 1, f)                                                                                      \
-  DO(4, 1, f)                                                                                      \
-  DO(5, 1, f)                                                                                      \
-  DO(8, 1, f)                                                                                      \
-  DO(16, 1, f)                                                                                     \
-  DO(1, 8, f)                                                                                      \
-  DO(2, 8, f)                                                                                      \
-  DO(3, 4, f)                                                                                      \
-  DO(4, 8, f) DO(6, 4, f) DO(8, 8, f) DO(10, 4, f) DO(2, 1, d) DO(3, 1, d) DO(9, 1, d) DO(4, 4, d)
-PTX_KERNELS(PTX_DECLARE)
-
 namespace sharpsweep {
 namespace {
 
 struct Translated {
   int depth, bundle;
   char type;
-  PtxKernel kernel;
+
+  PtxKernel kernel() const {
+    const std::string name = "_ZN10sharpsweep4cuda11train_sliceILi" + std::to_string(depth) +
+                             "ELi" + std::to_string(bundle) + "E" + type + "EEvNS0_5SliceIT1_EE";
+    const PtxEntry* const row = kernel_of({launch_f32_kernels, launch_f64_kernels}, name);
+    if (row == nullptr) throw std::runtime_error("not translated: " + name);
+    return row->kernel;
+  }
 };
-#define PTX_ROW(L, K, T) Translated{L, K, #T[0], &PTX_NAME(L, K, T)},
-const Translated kTranslated[] = {PTX_KERNELS(PTX_ROW)};
+constexpr Translated kTranslated[] = {
+    {1, 1, 'f'},  {2, 1, 'f'},  {3, 1, 'f'}, {4, 1, 'f'}, {5, 1, 'f'}, {8, 1, 'f'},
+    {16, 1, 'f'}, {1, 8, 'f'},  {2, 8, 'f'}, {3, 4, 'f'}, {4, 8, 'f'}, {6, 4, 'f'},
+    {8, 8, 'f'},  {10, 4, 'f'}, {2, 1, 'd'}, {3, 1, 'd'}, {9, 1, 'd'}, {4, 4, 'd'}};
 
 /// Final weights [member][seed][target][layer], and tail sums [member][seed][target].
 struct Trained {
@@ -88,6 +81,7 @@ Trained train_translated(const Sweep& sweep, const Translated& translated) {
   slice.noisy = sweep.noise == Noise::gaussian;
   slice.radius = static_cast<T>(sweep.projection_radius);
   const std::uint32_t threads = slice.block_lanes == 1 ? 1 : (slice.block_lanes + 31) / 32 * 32;
+  const PtxKernel kernel = translated.kernel();
   PtxBlock alone(1); // for projection, one thread a block
   for (std::uint64_t step = 0, length = 1; step < sweep.steps; length = length * 2 + 1) {
     std::uint64_t end = std::min(sweep.steps, step + length);
@@ -103,7 +97,7 @@ Trained train_translated(const Sweep& sweep, const Translated& translated) {
     const void* const parameters[] = {&slice};
     for (std::uint32_t block = 0; block * slice.block_lanes < lanes; ++block) {
       for (std::uint32_t thread = 0; thread < threads; ++thread) {
-        translated.kernel(parameters, {thread, block, 0, threads, &alone});
+        kernel(parameters, {thread, block, 0, threads, &alone});
       }
     }
     step = end;

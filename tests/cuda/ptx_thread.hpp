@@ -6,6 +6,8 @@
 #include <barrier>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
+#include <string_view>
 
 /// What the threads of a block share.
 struct PtxBlock {
@@ -16,15 +18,28 @@ struct PtxBlock {
 
 struct PtxThread {
   std::uint32_t tid, ctaid_x, ctaid_y, ntid;
-  PtxBlock* block =
-      nullptr; ///< for kernels that meet a barrier, each of whose threads runs in its own
+  /// For kernels that meet a barrier: each thread of the block then runs in one of its own.
+  PtxBlock* block = nullptr;
 };
 /// \param parameters  the addresses of the kernel's parameters
 using PtxKernel = void (*)(const void* const* parameters, PtxThread thread);
 
 /// A row of a translated file's table, whose last one has no name.
 struct PtxEntry {
-  const char* name;
+  const char* name; ///< mangled
   PtxKernel kernel;
   std::size_t parameter_bytes[8];
 };
+extern const PtxEntry launch_f32_kernels[], launch_f64_kernels[], coupled_f32_kernels[],
+    coupled_f64_kernels[], batch_kernels[];
+
+/// The row of this name; null: in none of the tables.
+inline const PtxEntry* kernel_of(std::initializer_list<const PtxEntry*> tables,
+                                 std::string_view name) {
+  for (const PtxEntry* row : tables) {
+    for (; row->name != nullptr; ++row) {
+      if (row->name == name) return row;
+    }
+  }
+  return nullptr;
+}

@@ -8,8 +8,8 @@ compared bit for bit where there is no GPU. Only what our kernels use is known; 
 error, and so is arithmetic whose rounding PTX leaves open (.approx, .ftz, no .rn), but for the
 estimate that bare_square_root (numerics/arithmetic.hpp) makes exact. Barriers and shared memory are
 those of a PtxBlock (ptx_thread.hpp). Functions that a kernel calls are translated with it; local
-memory is an array on the host's stack, filled with NaNs when its function begins. Of KERNELS.ptx,
-the table KERNELS_kernels tells names, functions and the sizes of parameters.
+memory is an array on the host's stack, filled with NaNs when its function begins. The table
+KERNELS_kernels (ptx_thread.hpp) is how all of them are found.
 """
 import math
 import re
@@ -311,7 +311,7 @@ def parameters_of(name, text):
 def head(name, values):
     """The declaration of a kernel (values: None), or of a function."""
     if values is None:
-        return f'extern "C" void {name}(const void* const* parameters, PtxThread thread)'
+        return f'static void {name}(const void* const* parameters, PtxThread thread)'
     own = ', '.join(f'{ctype} {value[len(name) + 1:]}' for value, ctype in values.items())
     return f'static void {name}(PtxThread thread, {own})'
 

@@ -14,9 +14,6 @@
 #include "sharpsweep/models/ssam_outcome.hpp"
 #include "tests/cuda/ptx_thread.hpp"
 
-extern const PtxEntry launch_f32_kernels[], launch_f64_kernels[], coupled_f32_kernels[],
-    coupled_f64_kernels[], batch_kernels[];
-
 namespace sharpsweep::stand_in {
 namespace {
 
@@ -137,16 +134,6 @@ void require_device_memory(const void* address, std::size_t bytes) {
 
 // Kernels.
 
-const PtxEntry* translated(const std::string& name) {
-  for (const PtxEntry* table : {launch_f32_kernels, launch_f64_kernels, coupled_f32_kernels,
-                                coupled_f64_kernels, batch_kernels}) {
-    for (; table->name != nullptr; ++table) {
-      if (name == table->name) return table;
-    }
-  }
-  return nullptr;
-}
-
 void run_kernel(const PtxEntry& entry, const Configuration& launch,
                 const std::vector<std::vector<std::byte>>& values) {
   std::vector<const void*> parameters;
@@ -214,7 +201,10 @@ cudaError_t launch_kernel(const void* function, void** arguments, const Configur
           "a launch that no GPU takes");
   std::function<void()> work = replaced(name, arguments);
   if (!work) {
-    const PtxEntry* const entry = translated(name);
+    const PtxEntry* const entry =
+        kernel_of({launch_f32_kernels, launch_f64_kernels, coupled_f32_kernels, coupled_f64_kernels,
+                   batch_kernels},
+                  name);
     if (entry == nullptr) {
       std::fprintf(stderr, "not translated: %s\n", name.c_str());
       return cudaErrorInvalidDeviceFunction;
