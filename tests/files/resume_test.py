@@ -334,7 +334,8 @@ class Scale(Case):
         self.assertLess(self.peak_of("plan", "s.toml", "--backend", "cpu"), 200)
 
     def test_twenty_thousand_units(self):
-        keys = dict(eta="lin(0.1,1,10000)", target="lin(0.5,1.5,64)", seeds=128, steps=1)
+        # Units hold 16 configurations at most, and one block of seeds: here one seed of two each.
+        keys = dict(eta="lin(0.1,1,160000)", target=0.5, first_seed=63, seeds=2, steps=1)
         (self.folder / "s.toml").write_text(sweep_text(**keys))
         plan = json.loads(self.run_here("plan", "s.toml", "--json", "--backend", "cpu").stdout)
         self.assertEqual(plan["work_units"], 20000)

@@ -204,7 +204,7 @@ const std::vector<std::string>& grids() {
         "init = [\"balanced(0.9)\", \"gaussian(0.7)\", \"unbalanced(0.8,2)\"]\n"
         "step_size = [0.003, 0.001]\neta = \"lin(0.2,0.4,3)\"\n"
         "target = [0.7, -1.1, 2.5]\nseeds = 70\nfirst_seed = 40\n"
-        "base_seed = 12345678901234567890\nsteps = 61\n"
+        "base_seed = 12345678901234567890\nsteps = 29\n"
         "save = \"weights\"\ntail_average = 0.4\n";
     std::vector<std::string> all;
     for (const char* precision : {"f32", "f64"}) {
