@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 #include <mutex>
+#include <numeric>
 
 #include "host/device_queue.hpp"
 #include "kernels/batch.cuh"
@@ -160,48 +161,53 @@ private:
     return batches;
   }
 
-  static double largest_bundle(const Sweep& sweep, int depth) {
+  static std::size_t largest_bundle(const Sweep& sweep, int depth) {
     if (sweep.noise_streams == NoiseStreams::independent) return 1;
-    return sweep.precision == Precision::f32 ? bundle_sizes<float>(depth).back()
-                                             : bundle_sizes<double>(depth).back();
+    return static_cast<std::size_t>(sweep.precision == Precision::f32
+                                        ? bundle_sizes<float>(depth).back()
+                                        : bundle_sizes<double>(depth).back());
   }
 
   /// Units of one depth and seed block together, as many as fit into memory beside the other
   /// streams, but no more than fill a device, because a batch that is lost is lost as a whole, and
-  /// few enough that every stream of every device gets some.
+  /// few enough that every stream of every device gets some. What may share batches is divided
+  /// evenly: a small one left over would not fill a device.
   std::vector<Batch> plan(const Sweep& sweep, std::span<const WorkUnit> units) const {
+    const auto parts = [](std::size_t all, std::size_t size) { return (all + size - 1) / size; };
+    const std::size_t share = parts(units.size(), kStreams * devices_.size());
     std::vector<Batch> batches;
-    double all = 0; // configurations to train
-    for (const WorkUnit& unit : units) all += static_cast<double>(unit.configurations);
     for (std::size_t u = 0; u < units.size();) {
       const WorkUnit& first = units[u];
+      std::size_t end = u + 1, largest = first.configurations;
+      for (; end < units.size() && continues(sweep, units[end - 1], units[end]); ++end) {
+        largest = std::max(largest, units[end].configurations);
+      }
       const int depth = sweep.configuration(first.first_configuration).depth;
       const double bytes = device_bytes_per_configuration(sweep, depth, first.trained_seeds());
       const double lanes = static_cast<double>(sweep.target.size()) * first.trained_seeds();
-      // A share that the largest bundle divides: what is left over trains at several times the
-      // cost.
-      const double bundle = largest_bundle(sweep, depth);
-      const double share =
-          bundle * std::ceil(all / (bundle * kStreams * static_cast<double>(devices_.size())));
-      const double least = static_cast<double>(first.configurations); // a unit is not cut
+      const auto least = static_cast<double>(largest); // a unit is not cut
       const double memory = kMemoryShare * free_bytes_ / kStreams / bytes;
       const double most = std::min({memory, kMaxBatchLanes / lanes,
                                     std::max(least, kBatchHostBytes / host_bytes(sweep, depth)),
-                                    std::max(least, std::min(share, kFillingLanes / lanes))});
-      if (static_cast<double>(first.configurations) > most) {
+                                    std::max(least, kFillingLanes / lanes)});
+      if (least > most) {
         throw UsageError("target: a work unit of " + std::to_string(first.seeds) + " seeds and " +
                          std::to_string(sweep.target.size()) +
                          " targets does not fit into the GPU's memory; use fewer targets");
       }
-      Batch batch;
-      batch.first_unit = u;
-      do {
-        batch.configurations += units[u].configurations;
-        ++batch.units;
-        ++u;
-      } while (u < units.size() && continues(sweep, units[u - 1], units[u]) &&
-               static_cast<double>(batch.configurations + units[u].configurations) <= most);
-      batches.push_back(batch);
+      const auto most_units = static_cast<std::size_t>(most / least);
+      std::size_t each = parts(end - u, parts(end - u, std::min(most_units, share)));
+      // Whole bundles: what is left over trains at several times the cost.
+      const std::size_t bundle = largest_bundle(sweep, depth);
+      const std::size_t whole = bundle / std::gcd(bundle, largest);
+      if (parts(each, whole) * whole <= most_units) each = parts(each, whole) * whole;
+      while (u < end) {
+        Batch batch{u, std::min(each, end - u), 0};
+        while (u < batch.first_unit + batch.units) {
+          batch.configurations += units[u++].configurations;
+        }
+        batches.push_back(batch);
+      }
     }
     return batches;
   }

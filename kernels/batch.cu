@@ -260,24 +260,23 @@ private:
     }
   }
 
-  /// Lanes of a block: as many as fill its warps; of coupled coordinates, whole networks.
+  /// Lanes of a block: shared evenly among as few blocks as hold them; of coupled coordinates, as
+  /// many whole networks as leave the fewest threads idle.
   std::uint32_t block_lanes(unsigned most) const {
-    const auto blocks_of = [](std::uint32_t all, std::uint32_t size) {
+    const auto parts = [](std::uint32_t all, std::uint32_t size) {
       return (all + size - 1) / size;
     };
+    const auto whole_warps = [&](std::uint32_t lanes) { return parts(lanes, 32) * 32; };
     if (sweep_.projection_radius == 0) { // coordinates that do not talk may lie in any block
-      const std::uint32_t blocks = blocks_of(lanes_, std::min(most, 256u));
-      return blocks_of(blocks_of(lanes_, blocks), 32) * 32;
+      return whole_warps(parts(lanes_, parts(lanes_, std::min(most, 256u))));
     }
     const std::uint32_t largest = std::min(std::max(coordinates_, 128u), lanes_);
-    std::uint32_t best = coordinates_;
-    double best_share = 0;
-    for (std::uint32_t used = coordinates_; used <= largest; used += coordinates_) {
-      const double share = static_cast<double>(used) / (blocks_of(used, 32) * 32);
-      // Nearly as full but larger is better: fewer blocks.
-      if (share >= best_share - 0.02) {
-        best = used;
-        best_share = std::max(best_share, share);
+    std::uint32_t best = coordinates_, least_threads = ~0u;
+    for (std::uint32_t lanes = coordinates_; lanes <= largest; lanes += coordinates_) {
+      const std::uint32_t threads = parts(lanes_, lanes) * whole_warps(lanes);
+      if (threads <= least_threads) { // of equals the larger one: fewer blocks
+        best = lanes;
+        least_threads = threads;
       }
     }
     return best;

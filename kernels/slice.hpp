@@ -31,7 +31,7 @@ struct Slice {
   std::uint32_t first_seed;
   std::uint32_t coordinates; ///< targets of a network
   std::uint32_t lanes;       ///< seeds * coordinates
-  std::uint32_t block_lanes; ///< lanes of a block: whole networks where they fit
+  std::uint32_t block_lanes; ///< lanes of a block: whole networks where they are projected
   bool noisy;
   bool tail_active; ///< products of this slice are summed
   T radius;         ///< projection radius; 0: never project

@@ -1,5 +1,6 @@
 /// \file
-/// The training kernel: a thread is one coordinate, a thread block one or several whole networks.
+/// The training kernel: a thread is one coordinate, a thread block one or several networks, whole
+/// ones where they are projected.
 ///
 /// A thread holds the weights of its coordinate for K configurations that share their noise, all in
 /// registers, and draws each normal once for all of them. A launch makes one slice of the steps;

@@ -1,5 +1,5 @@
 // Coupled models on the CUDA backend, on the stand-in for its runtime (stand_in.hpp): the PTX of
-// their kernels, run in the backend's slices, gives the scalar CPU kernels' results bit for bit.
+// their kernels, run in the backend's slices, gives the CPU backend's results bit for bit.
 #include <gtest/gtest.h>
 
 #include <string>

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <stdexcept>
+#include <string>
 
 #include "kernels/slice.hpp"
 #include "tests/cuda/ptx_thread.hpp"

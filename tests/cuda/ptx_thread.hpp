@@ -28,7 +28,8 @@ using PtxKernel = void (*)(const void* const* parameters, PtxThread thread);
 struct PtxEntry {
   const char* name; ///< mangled
   PtxKernel kernel;
-  std::size_t parameter_bytes[8];
+  unsigned most_threads;          ///< of a block
+  std::size_t parameter_bytes[8]; ///< up to a zero
 };
 extern const PtxEntry launch_f32_kernels[], launch_f64_kernels[], coupled_f32_kernels[],
     coupled_f64_kernels[], batch_kernels[];

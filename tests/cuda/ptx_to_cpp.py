@@ -24,6 +24,7 @@ UNSIGNED = {'u8': 'uint8_t', 'u16': 'uint16_t', 'u32': 'uint32_t', 'u64': 'uint6
             'f32': 'float', 'f64': 'double', 'pred': 'bool'}
 C_TYPE = SIGNED | UNSIGNED
 SHARED = 'reinterpret_cast<uint64_t>(thread.block->shared)'
+shared_arrays = set()  # their names
 SPECIAL = {'%tid.x': 'thread.tid', '%ctaid.x': 'thread.ctaid_x', '%ctaid.y': 'thread.ctaid_y',
            '%ntid.x': 'thread.ntid'}
 COMPARE = {'eq': '==', 'ne': '!=', 'lt': '<', 'le': '<=', 'gt': '>', 'ge': '>='}
@@ -94,7 +95,7 @@ def operand(text, ctype):
         return f'static_cast<{ctype}>({text}ll)'
     if text.startswith('__local_depot'):
         return f'reinterpret_cast<uint64_t>({text.strip("_")})'
-    if re.fullmatch(r'[A-Za-z_$][\w$]*', text):  # a shared array
+    if text in shared_arrays:
         return SHARED
     fail(f'unknown operand {text}')
 
@@ -366,6 +367,8 @@ def sizes_of(name, text):
         if not match:
             fail(f'unknown parameter of {name}: {parameter}')
         sizes.append(match.group(2) or str(int(match.group(1)) // 8))
+    if len(sizes) > 7:
+        fail(f'{name} has {len(sizes)} parameters; a row of the table has room for 7')
     return ', '.join(sizes)
 
 
@@ -399,6 +402,10 @@ def main():
     bodies = {name: body[body.index('{') + 1:] + '}' for _, name, _, body in found}
     values = {name: parameters_of(name, parameters) if kind == '.func' else None
               for kind, name, parameters, _ in found}
+    bound = {name: re.search(r'\.maxntid (\d+)', body[:body.index('{')])
+             for _, name, _, body in found}
+    most_threads = {name: bound[name].group(1) if bound[name] else '1024' for name in chosen}
+    shared_arrays.update(re.findall(r'\.shared \.align \d+ \.b8 (\w+)\[', text))
     functions = called_by(chosen, bodies)
     with open(sys.argv[2], 'w') as out:
         out.write(PRELUDE)
@@ -406,7 +413,8 @@ def main():
         out.writelines(translate(name, values[name], bodies[name]) for name in functions + chosen)
         stem = sys.argv[1].rpartition('/')[2].removesuffix('.ptx')
         out.write(f'extern const PtxEntry {stem}_kernels[] = {{\n')
-        out.writelines(f'  {{"{name}", &{name}, {{{sizes_of(name, parameters)}}}}},\n'
+        out.writelines(f'  {{"{name}", &{name}, {most_threads[name]}, '
+                       f'{{{sizes_of(name, parameters)}}}}},\n'
                        for _, name, parameters, _ in found if name in chosen)
         out.write('  {}};\n')
     print(f'{len(chosen)} of {len(kernels)} kernels translated, {len(functions)} functions')

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "sharpsweep/models/ssam_outcome.hpp"
 #include "tests/cuda/ptx_thread.hpp"
@@ -48,7 +49,7 @@ struct State {
   std::map<int, Stream> default_streams;    ///< by device
   std::map<const void*, std::string> names; ///< of kernels, by the host's function
   unsigned wrong_square_roots = 0;
-  std::uint64_t calls = 0, fails_from = 0, fails = 0;
+  std::uint64_t calls = 0, errors = 0, fails_from = 0, fails = 0;
 };
 
 State& state() {
@@ -82,7 +83,12 @@ cudaError_t counted(const Call& call) {
       return failed(cudaErrorLaunchFailure);
     }
   }
-  return failed(call());
+  const cudaError_t status = failed(call());
+  if (status != cudaSuccess) {
+    const std::lock_guard lock(state().mutex);
+    ++state().errors;
+  }
+  return status;
 }
 
 /// The caller holds the mutex.
@@ -163,7 +169,8 @@ T value_of(void** arguments, int index) {
 }
 
 /// Work of the kernels that are not translated; nothing for any other.
-std::function<void()> replaced(std::string_view name, void** arguments) {
+std::function<void()> replaced(std::string_view name, void** arguments,
+                               const Configuration& launch) {
   const auto is = [&](const char* part) { return name.find(part) != std::string_view::npos; };
   if (is("count_wrong_roots")) {
     auto* const wrong = value_of<unsigned*>(arguments, 1);
@@ -175,7 +182,9 @@ std::function<void()> replaced(std::string_view name, void** arguments) {
     const auto* const outcomes = value_of<const ssam::Outcome*>(arguments, 0);
     auto* const sum = value_of<unsigned long long*>(arguments, 1);
     const auto count = value_of<std::uint64_t>(arguments, 2);
-    const std::size_t sums = part ? configuration.grid.x : 1;
+    const std::size_t sums = part ? launch.grid.x : 1;
+    require_device_memory(outcomes, count * sizeof *outcomes);
+    require_device_memory(sum, sums * sizeof *sum);
     return [=] {
       std::fill_n(sum, sums, 0ull);
       for (std::uint64_t i = 0; i < count; ++i) *sum += outcomes[i].finished ? 0 : 1;
@@ -199,7 +208,7 @@ cudaError_t launch_kernel(const void* function, void** arguments, const Configur
   require(launch.grid.x > 0 && launch.grid.y > 0 && launch.grid.y <= 65535 && launch.block.x > 0 &&
               launch.block.x <= 1024 && launch.shared <= 48 * 1024,
           "a launch that no GPU takes");
-  std::function<void()> work = replaced(name, arguments);
+  std::function<void()> work = replaced(name, arguments, launch);
   if (!work) {
     const PtxEntry* const entry =
         kernel_of({launch_f32_kernels, launch_f64_kernels, coupled_f32_kernels, coupled_f64_kernels,
@@ -209,6 +218,7 @@ cudaError_t launch_kernel(const void* function, void** arguments, const Configur
       std::fprintf(stderr, "not translated: %s\n", name.c_str());
       return cudaErrorInvalidDeviceFunction;
     }
+    require(launch.block.x <= entry->most_threads, "more threads than the kernel's launch bounds");
     std::vector<std::vector<std::byte>> values;
     for (int i = 0; entry->parameter_bytes[i] > 0; ++i) {
       const auto* const first = static_cast<const std::byte*>(arguments[i]);
@@ -221,6 +231,7 @@ cudaError_t launch_kernel(const void* function, void** arguments, const Configur
   Usage& usage = all.usages[static_cast<std::size_t>(current_device)];
   ++usage.launches;
   if (name.find("train_slice") != std::string::npos) {
+    ++usage.training_launches;
     usage.training_threads += std::uint64_t{launch.grid.x} * launch.grid.y * launch.block.x;
   }
   return cudaSuccess;
@@ -237,7 +248,7 @@ void set_devices(std::vector<Device> devices) {
   all.devices = std::move(devices);
   all.default_streams.clear();
   all.wrong_square_roots = 0;
-  all.calls = all.fails = 0;
+  all.calls = all.errors = all.fails = 0;
   current_device = 0;
   last_error = cudaSuccess;
 }
@@ -253,6 +264,11 @@ Usage usage(int device) {
 std::uint64_t calls() {
   const std::lock_guard lock(state().mutex);
   return state().calls;
+}
+
+std::uint64_t errors() {
+  const std::lock_guard lock(state().mutex);
+  return state().errors;
 }
 
 void fail_calls(std::uint64_t first, std::uint64_t count) {

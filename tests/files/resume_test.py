@@ -334,7 +334,7 @@ class Scale(Case):
         self.assertLess(self.peak_of("plan", "s.toml", "--backend", "cpu"), 200)
 
     def test_twenty_thousand_units(self):
-        # Units hold 16 configurations at most, and one block of seeds: here one seed of two each.
+        # A unit has 16 configurations at most; seeds 63 and 64 lie in two blocks.
         keys = dict(eta="lin(0.1,1,160000)", target=0.5, first_seed=63, seeds=2, steps=1)
         (self.folder / "s.toml").write_text(sweep_text(**keys))
         plan = json.loads(self.run_here("plan", "s.toml", "--json", "--backend", "cpu").stdout)
