@@ -83,5 +83,18 @@ TEST(CoupledOnCuda, LabelNoise) {
   expect_both_equal_to_cpu(all + "samples = 1; neurons = 1100; steps = 5");
 }
 
+/// To ask for more is an error, which expect_equal_to_cpu does not allow.
+TEST(CoupledOnCuda, AsksForNoMoreMemoryThanThereIs) {
+  const golden::CoupledCase c{"model = sam_quadratic; steps = 3; spectrum = lin(1,0.1,64); "
+                              "step_size = lin(0.2,0.4,4000)",
+                              "", "", ""};
+  const Sweep sweep = sharpsweep::sweep_of(c, "f64");
+  stand_in::expect_equal_to_cpu(sweep);
+  const std::size_t memory = usage(0).most_bytes / 2;
+  const std::uint64_t before = usage(0).launches;
+  stand_in::expect_equal_to_cpu(sweep, {{.memory = memory}});
+  EXPECT_GT(usage(0).launches, before); // in more batches
+}
+
 } // namespace
 } // namespace sharpsweep
