@@ -173,7 +173,6 @@ private:
   /// few enough that every stream of every device gets some. What may share batches is divided
   /// evenly: a small one left over would not fill a device.
   std::vector<Batch> plan(const Sweep& sweep, std::span<const WorkUnit> units) const {
-    const auto parts = [](std::size_t all, std::size_t size) { return (all + size - 1) / size; };
     const std::size_t share = parts(units.size(), kStreams * devices_.size());
     std::vector<Batch> batches;
     for (std::size_t u = 0; u < units.size();) {

@@ -263,10 +263,7 @@ private:
   /// Lanes of a block: shared evenly among as few blocks as hold them; of coupled coordinates, as
   /// many whole networks as leave the fewest threads idle.
   std::uint32_t block_lanes(unsigned most) const {
-    const auto parts = [](std::uint32_t all, std::uint32_t size) {
-      return (all + size - 1) / size;
-    };
-    const auto whole_warps = [&](std::uint32_t lanes) { return parts(lanes, 32) * 32; };
+    const auto whole_warps = [](std::uint32_t lanes) { return parts(lanes, 32u) * 32; };
     if (sweep_.projection_radius == 0) { // coordinates that do not talk may lie in any block
       return whole_warps(parts(lanes_, parts(lanes_, std::min(most, 256u))));
     }

@@ -10,6 +10,12 @@
 
 namespace sharpsweep::cuda {
 
+/// How many parts of a size hold all.
+template <class T>
+constexpr T parts(T all, T size) {
+  return (all + size - 1) / size;
+}
+
 /// Consecutive work units of one depth and one block of seeds.
 struct Batch {
   std::size_t first_unit = 0;

@@ -48,21 +48,15 @@ TEST(CudaBackend, TrainsBundlesOfEverySize) {
 }
 
 TEST(CudaBackend, HasTheBitsOfTheCpu) {
-  const std::string few = "eta = [0.3, 0.4]\nseeds = 66\ndepth = [2, 5]\n";
-  const auto text = [&](const std::string& more) {
-    std::string all = sweep_text(more);
-    for (const char* key : {"eta", "seeds", "depth"}) {
-      const std::size_t begin = all.find(key);
-      all.erase(begin, all.find('\n', begin) + 1 - begin);
-    }
-    return all + few;
-  };
-  for (const char* precision : {"precision = \"f32\"\n", "precision = \"f64\"\n"}) {
-    const std::string p = precision;
-    expect_equal_to_cpu(text(p + "record = 5\ntail_average = 0.3\n"));
-    expect_equal_to_cpu(text(p + "schedule = \"power(20,0.6)\"\ntail_average = 1\n"));
-    expect_equal_to_cpu(text(p + "noise_streams = \"independent\"\nbase_seed = 123456789012\n"));
-    expect_equal_to_cpu(text(p + "noise = \"none\"\nstep_size_unit = \"scaled\"\n"));
+  for (const char* precision : {"f32", "f64"}) {
+    const std::string all = std::string("precision = \"") + precision +
+                            "\"\ndepth = [2, 5]\ninit = \"gaussian(0.8)\"\neta = [0.3, 0.4]\n"
+                            "target = [0.5, 1.5, -0.8]\nseeds = 66\nfirst_seed = 40\nsteps = 41\n"
+                            "step_size = 0.01\nsave = \"weights\"\n";
+    expect_equal_to_cpu(all + "record = 5\ntail_average = 0.3\n");
+    expect_equal_to_cpu(all + "schedule = \"power(20,0.6)\"\ntail_average = 1\n");
+    expect_equal_to_cpu(all + "noise_streams = \"independent\"\nbase_seed = 123456789012\n");
+    expect_equal_to_cpu(all + "noise = \"none\"\nstep_size_unit = \"scaled\"\n");
   }
 }
 

@@ -63,7 +63,7 @@ template <class T> T larger(T a, T b) {
   if (a == b) return std::signbit(a) ? b : a;
   return a < b ? b : a;
 }
-[[maybe_unused]] int64_t whole(double x) { // PTX keeps within the range; there is no NaN
+[[maybe_unused]] int64_t whole(double x) { // beyond the range PTX has a result, C++ none
   if (!(x > -0x1p63 && x < 0x1p63)) std::abort();
   return static_cast<int64_t>(x);
 }
