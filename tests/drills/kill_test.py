@@ -18,7 +18,7 @@ MOST_IN_A_ROW = 9
 
 
 class Kill(Drill):
-    KEYS = {"eta": [0.4, 0.6], "target": [0.7, 1.0, 1.5], "seeds": 64 * 50, "steps": 10000,
+    KEYS = {"eta": [0.4, 0.6], "target": [0.7, 1.0, 1.5], "seeds": 64 * 50, "steps": 4000,
             "step_size": 0.02}
 
     def sign(self, aim):

@@ -39,7 +39,7 @@ def catches(process, number):
 class Signals(Drill):
     """A run of many units, of which the shim lets some finish."""
 
-    KEYS = {"eta": [0.4, 0.6], "target": [0.7, 1.0, 1.5], "seeds": 64 * 200, "steps": 16000,
+    KEYS = {"eta": [0.4, 0.6], "target": [0.7, 1.0, 1.5], "seeds": 64 * 100, "steps": 8000,
             "step_size": 0.02}
 
     def setUp(self):
@@ -124,7 +124,7 @@ class Signals(Drill):
             self.check_finished(expected, f"{number.name}, which is ignored")
 
     def test_before_any_unit_is_finished(self):
-        self.sweep.write_text(self.sweep.read_text().replace("steps = 16000", f"steps = {10**12}"))
+        self.sweep.write_text(self.sweep.read_text().replace("steps = 8000", f"steps = {10**12}"))
         for number in SIGNALS:
             for more in ([], ["--resume"], ["--overwrite"]):
                 what = f"{number.name} before any unit is finished {more}"

@@ -13,7 +13,7 @@ from drill import DONE, FILE, PART, RESULT, SMALL, Drill, shim
 class TwoProcesses(Drill):
     """Two processes on one output. The first is stopped at a call; the second runs meanwhile."""
 
-    KEYS = {**SMALL, "steps": 4000}
+    KEYS = SMALL
     OPTIONS = ("--threads", "1")
     ON_DISK = False
 

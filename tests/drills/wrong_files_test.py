@@ -18,8 +18,7 @@ from drill import (DIED, DONE, FILE, NAMING, RESULT, SMALL, USAGE, Drill, attrib
 class Clock(Drill):
     """The wall clock goes back by hours: during a run, between two runs."""
 
-    KEYS = SMALL
-    OPTIONS = ("--threads", "1")
+    KEYS = {**SMALL, "seeds": 2000, "steps": 20000}
 
     def speed(self):
         """Updates per second of the parts, by their own account."""
@@ -48,8 +47,6 @@ class Clock(Drill):
     def setUp(self):
         super().setUp()
         shim()
-        self.OPTIONS = ()
-        self.sweep.write_text(self.sweep.read_text().replace("seeds = 130", "seeds = 2000"))
         self.expected = self.reference()
 
     def test_during_a_run(self):
