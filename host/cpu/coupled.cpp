@@ -127,7 +127,7 @@ bool train_as(const Sweep& sweep, UnitNetworks& unit, const CoupledKernel& kerne
 
 } // namespace
 
-const CoupledKernels& coupled_kernels_named(std::string_view name) {
+const CoupledKernels& coupled_kernels_named([[maybe_unused]] std::string_view name) {
 #ifdef SHARPSWEEP_HAVE_X86_KERNELS
   if (name == kAvx2CoupledKernels.name) return kAvx2CoupledKernels;
   if (name == kAvx512CoupledKernels.name) return kAvx512CoupledKernels;

@@ -30,10 +30,10 @@ TEST(Starts, OfEveryKindHaveTheTheorysThresholdUnderNoise) {
     const char* targets;
   };
   const Bounds all[] = {
-      {2, R"("zero_last(0.5)", "unbalanced(0.5,1.5)", "gaussian(0.5)")", 0.99, 1.02,
+      {2, R"-("zero_last(0.5)", "unbalanced(0.5,1.5)", "gaussian(0.5)")-", 0.99, 1.02,
        "lin(1,1.1,11)"},
-      {3, R"("zero_last(0.5)", "unbalanced(0.5,1.5)")", 1.00, 1.045, "lin(0.98,1.12,15)"},
-      {3, R"("gaussian(0.5)")", 0.98, 1.08, "log(0.9,8,60)"},
+      {3, R"-("zero_last(0.5)", "unbalanced(0.5,1.5)")-", 1.00, 1.045, "lin(0.98,1.12,15)"},
+      {3, R"-("gaussian(0.5)")-", 0.98, 1.08, "log(0.9,8,60)"},
   };
   for (const Bounds& b : all) {
     const Dataset data = diagram(
