@@ -332,7 +332,7 @@ class Disks(Folder):
                          r".* MB", [])
 
     def test_disk_that_fills_up_during_the_run(self):
-        self.write("s.toml", sweep_text(steps=10**6, seeds=64, target="lin(0.5,1.5,40)"))
+        self.write("s.toml", sweep_text(steps=2 * 10**5, seeds=64, target="lin(0.5,1.5,40)"))
         done = self.mounted("size=2m", """
             echo precious > disk/a.h5
             "$P" run s.toml -o disk/a.h5 --overwrite --backend cpu --quiet & pid=$!

@@ -52,7 +52,7 @@ class Slurm(unittest.TestCase):
         cls.train_alone({**SWEEP, "steps": steps}, "--threads", 1)
         seconds += cpu_seconds()
         second = steps * UNITS / seconds
-        cls.long = {**SWEEP, "steps": int(0.4 * second)}  # a work unit takes a core 0.4 s
+        cls.long = {**SWEEP, "steps": int(0.25 * second)}  # a work unit takes a core 0.25 s
         cls.quick = {**SWEEP, "steps": int(0.04 * second)}
         cls.more = {**cls.quick, "seeds": 700}
 
