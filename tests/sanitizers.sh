@@ -24,8 +24,9 @@ export GTEST_FILTER=-Parity.BackendsGiveOneDigest:Parity.GridsEqualTheReference
 PATTERN=$(IFS='|'; echo "${TESTS[*]}")
 ctest --test-dir "$BUILD" --output-on-failure --no-tests=error -R "^(($PATTERN)_test|.*_fuzz_test)\$"
 export SHARPSWEEP=$BUILD/sharpsweep
-/usr/bin/python3 "$ROOT/tests/files/file_test.py" Digest Layout.test_h5py Inspection.test_info \
-    Inspection.test_verify_takes_a_sample Inspection.test_files_that_are_none_of_ours \
+/usr/bin/python3 "$ROOT/tests/files/file_test.py" Digest.test_equal_runs_have_equal_bytes \
+    Layout.test_h5py Inspection.test_info Inspection.test_verify_takes_a_sample \
+    Inspection.test_files_that_are_none_of_ours \
     Inspection.test_a_changed_value_does_not_match_the_digest
 /usr/bin/python3 "$ROOT/tests/files/resume_test.py" \
     Extension.test_step_by_step Shards.test_merged_and_extended_by_shards \
