@@ -23,7 +23,7 @@ class TwoProcesses(Drill):
         self.expected = self.reference()
         self.log = self.folder / "calls"
 
-    def points(self, *arguments, stride=9):
+    def points(self, *arguments, stride=25):
         """Numbers of calls: all but writes, of which some."""
         self.clear()
         self.log.unlink(missing_ok=True)
@@ -140,7 +140,7 @@ class TwoProcesses(Drill):
         merge = ("merge", "-o", self.output, *self.shards(), "--quiet")
         for first, second, name in ((run, merge, "merge while a run"),
                                     (merge, run, "run while a merge")):
-            for number in self.points(*first, stride=17):
+            for number in self.points(*first, stride=40):
                 what = f"{name} is at call {number}"
                 done, other, was_stopped = self.interleaved(number, first, second)
                 if not was_stopped:
@@ -154,7 +154,7 @@ class TwoProcesses(Drill):
     def test_run_and_overwriting_run(self):
         """--overwrite beside a plain run: whatever the end, the file is right."""
         run, over = self.run_arguments(), self.run_arguments("--overwrite")
-        for number in self.points(*run, stride=17):
+        for number in self.points(*run, stride=40):
             what = f"--overwrite while a run is at call {number}"
             done, other, _ = self.interleaved(number, run, over)
             self.assertEqual((other.returncode, other.stderr), (DONE, ""), what)
