@@ -48,7 +48,7 @@ want() {
 }
 
 build() {
-    local folder=$1 log
+    local folder=$1 log jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
     shift
     mkdir -p "$folder"
     log=$folder/build.log
@@ -59,7 +59,7 @@ build() {
     echo "building in ${folder#"$PWD"/}"
     # In a unity build, sources that are compiled together read their headers but once.
     if ! { cmake -S "$ROOT" -B "$folder" -G Ninja -DCMAKE_UNITY_BUILD=ON "$@" &&
-        cmake --build "$folder" -j "$(nproc)" ${TARGET:+--target "$TARGET"}; } \
+        cmake --build "$folder" -j "$jobs" ${TARGET:+--target "$TARGET"}; } \
         >"$log" 2>&1; then
         grep -m 20 -E 'error|Error|FAILED' "$log" >&2 || tail -n 20 "$log" >&2
         echo "the build failed; its log is $log" >&2
