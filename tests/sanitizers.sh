@@ -16,7 +16,8 @@ cmake -S "$ROOT" -B "$BUILD" -G Ninja -DCMAKE_CXX_COMPILER="$COMPILER" -DCMAKE_B
     -DSHARPSWEEP_{CUDA,SIMD}=OFF >/dev/null
 TESTS=(toy philox normals portable_math theory threshold sweep parity device_queue max_margin dense state_table)
 PROGRAMS=({numerics,engine}_tests {toy,parity,dense}_test {sweep,command_line,file}_fuzz)
-cmake --build "$BUILD" -j "$(nproc)" --target sharpsweep "${PROGRAMS[@]}" >"$BUILD/build.log" 2>&1 ||
+cmake --build "$BUILD" -j "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" \
+    --target sharpsweep "${PROGRAMS[@]}" >"$BUILD/build.log" 2>&1 ||
     { grep -m 20 -E 'error|FAILED' "$BUILD/build.log"; exit 1; }
 export UBSAN_OPTIONS=print_stacktrace=1
 # Comparing instruction sets and whole grids takes long, and runs no other code.

@@ -332,10 +332,11 @@ class Disks(Folder):
                          r".* MB", [])
 
     def test_disk_that_fills_up_during_the_run(self):
-        self.write("s.toml", sweep_text(steps=2 * 10**5, seeds=64, target="lin(0.5,1.5,40)"))
+        self.write("s.toml", sweep_text(steps=5 * 10**5, seeds=64, target="lin(0.5,1.5,40)"))
         done = self.mounted("size=2m", """
             echo precious > disk/a.h5
-            "$P" run s.toml -o disk/a.h5 --overwrite --backend cpu --quiet & pid=$!
+            "$P" run s.toml -o disk/a.h5 --overwrite --backend cpu --quiet --threads 1 &
+            pid=$!
             while ! ls disk/a.h5.parts/sweep.toml >/dev/null 2>&1; do sleep 0.01; done
             dd if=/dev/zero of=disk/filler bs=4k 2>/dev/null
             wait $pid; rc=$?

@@ -96,7 +96,7 @@ def contents(path):
         if values.size:
             item.read(*selections, values)
         kind = item.dtype
-        return kind.str, item.shape, values.tolist() if kind.hasobject else values.tobytes()
+        return str(kind), item.shape, values.tolist() if kind.hasobject else values.tobytes()
 
     with h5py.File(path) as file:
         put(b".")

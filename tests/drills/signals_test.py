@@ -41,6 +41,7 @@ class Signals(Drill):
 
     KEYS = {"eta": [0.4, 0.6], "target": [0.7, 1.0, 1.5], "seeds": 64 * 100, "steps": 8000,
             "step_size": 0.02}
+    OPTIONS = ("--threads", "4")  # with a thread for each unit it would end before a signal
 
     def setUp(self):
         super().setUp()

@@ -360,7 +360,7 @@ std::vector<Settings> all_kinds() {
   return kinds;
 }
 
-TEST(Slices, DoNotMatter) {
+TEST(QuadraticSlices, DoNotMatter) {
   for (const Settings& kind : all_kinds()) {
     const Experiment experiment(with(kind, {{"steps", "300"}}));
     const Outcome whole = run_network<double>(experiment, 0, 300, {}, 300);
