@@ -88,7 +88,8 @@ class Signals(Drill):
         expected = self.reference()
         for threads in (1, 2, 5):
             self.clear()
-            done, seconds = self.signalled(signal.SIGTERM, "--threads", threads)
+            self.OPTIONS = ("--threads", threads)
+            done, seconds = self.signalled(signal.SIGTERM)
             self.check_one_line(done, INTERRUPTED, GO_ON, f"{threads} threads")
             self.assertLess(seconds, AT_ONCE, f"{threads} threads: it took {seconds:.2f} s")
             self.check_resume(expected, f"{threads} threads")
