@@ -13,7 +13,7 @@ import time
 import unittest
 
 from drill import (DONE, FILE, INTERRUPTED, NAMING, PART, RESULT, SMALL, Drill, attribute, names,
-                   shim)
+                   shim, sweep_text)
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 AT_ONCE = 1.0 + 0.5  # seconds; the half is for a loaded machine
@@ -126,7 +126,7 @@ class Signals(Drill):
             self.check_finished(expected, f"{number.name}, which is ignored")
 
     def test_before_any_unit_is_finished(self):
-        self.sweep.write_text(self.sweep.read_text().replace("steps = 8000", f"steps = {10**12}"))
+        self.sweep.write_text(sweep_text(**{**self.KEYS, "steps": 10**12}))
         for number in SIGNALS:
             for more in ([], ["--resume"], ["--overwrite"]):
                 what = f"{number.name} before any unit is finished {more}"
