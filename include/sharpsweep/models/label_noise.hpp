@@ -33,6 +33,7 @@
 #include <cstdint>
 
 #include "sharpsweep/models/label_noise_activations.hpp"
+#include "sharpsweep/numerics/fixed.hpp"
 #include "sharpsweep/numerics/normals.hpp"
 #include "sharpsweep/numerics/streams.hpp"
 
@@ -169,20 +170,19 @@ struct Dense {
   static SHARPSWEEP_INLINE void descend(const Phi& phi, const Extent& extent,
                                         const R* minus_step_kernel, R, const R* error, R* z,
                                         R* memo) {
-    const std::size_t n = kSamples > 0 ? kSamples : extent.samples;
+    const auto n = fixed_or<kSamples>(static_cast<int>(extent.samples));
     R pull[kSamples > 0 ? kSamples : kMaxSamples];
     for (std::size_t j = 0; j < extent.neurons; ++j, z += n, memo += n) {
-      SHARPSWEEP_UNROLL
-      for (std::size_t i = 0; i < n; ++i) pull[i] = mul(error[i], phi.slope(z[i], memo + i));
-      SHARPSWEEP_UNROLL
-      for (std::size_t k = 0; k < n; ++k) {
+      each(n,
+           [&](int i) SHARPSWEEP_INLINED { pull[i] = mul(error[i], phi.slope(z[i], memo + i)); });
+      each(n, [&](int k) SHARPSWEEP_INLINED {
         // Summed before it is added: the change is small against z, which then rounds once.
         const R* row = minus_step_kernel + k * n;
         R change = mul(row[0], pull[0]);
-        SHARPSWEEP_UNROLL
-        for (std::size_t i = 1; i < n; ++i) change = fmadd(row[i], pull[i], change);
+        each(
+            n, [&](int i) SHARPSWEEP_INLINED { change = fmadd(row[i], pull[i], change); }, 1);
         z[k] = add(z[k], change);
-      }
+      });
     }
   }
   template <class Phi, class R>

@@ -26,6 +26,7 @@
 #include <cstddef>
 
 #include "sharpsweep/numerics/elementary.hpp"
+#include "sharpsweep/numerics/fixed.hpp"
 #include "sharpsweep/numerics/portable_math.hpp"
 #include "sharpsweep/numerics/select.hpp"
 #include "sharpsweep/numerics/sums.hpp"
@@ -35,29 +36,11 @@ namespace sharpsweep::sam_quadratic {
 /// The largest number of coordinates of a network.
 inline constexpr int kMaxCoordinates = 64;
 
-/// A number of coordinates that is known when compiled, so that a small network stays in registers.
-/// Where a function takes a Count it is one of these, or an int.
-template <int D>
-struct Fixed {
-  SHARPSWEEP_INLINE constexpr operator int() const { return D; }
-};
-
 // By name and not by namespace: these hide the global ::exp and ::log of <cmath>.
 using elementary::exp;
 using elementary::log;
 
 namespace detail {
-
-/// f(0), ..., f(d - 1) in turn.
-template <int D, class F>
-SHARPSWEEP_INLINE void each(Fixed<D>, F f) {
-  SHARPSWEEP_UNROLL
-  for (int i = 0; i < D; ++i) f(i);
-}
-template <class F>
-SHARPSWEEP_INLINE void each(int d, F f) {
-  for (int i = 0; i < d; ++i) f(i);
-}
 
 /// The largest power of two below D.
 template <int D>
@@ -147,18 +130,16 @@ SHARPSWEEP_INLINE void multiply_log(R& log_magnitude, R& sign, R m) {
 /// \return the gradient's norm G before the step
 template <class R, class Count>
 SHARPSWEEP_INLINE R step(R* w, const R* lambda, Count d, R step_size, R rho) {
-  const R norm_squared = detail::tree_sum(
-      d, [=](int i) __attribute__((always_inline)) {
-        const R v = mul(lambda[i], w[i]);
-        return mul(v, v);
-      });
+  const R norm_squared = detail::tree_sum(d, [=](int i) SHARPSWEEP_INLINED {
+    const R v = mul(lambda[i], w[i]);
+    return mul(v, v);
+  });
   const R norm = detail::gradient_norm(norm_squared);
   const R scale = div(rho, norm);
-  detail::each(
-      d, [=](int i) __attribute__((always_inline)) {
-        const R perturbed = fmadd(scale, mul(lambda[i], w[i]), w[i]);
-        w[i] = detail::normal_or_zero(fnmadd(step_size, mul(lambda[i], perturbed), w[i]));
-      });
+  each(d, [=](int i) SHARPSWEEP_INLINED {
+    const R perturbed = fmadd(scale, mul(lambda[i], w[i]), w[i]);
+    w[i] = detail::normal_or_zero(fnmadd(step_size, mul(lambda[i], perturbed), w[i]));
+  });
   return norm;
 }
 
@@ -182,16 +163,14 @@ struct LogNorm {
 template <class R, class Count>
 SHARPSWEEP_INLINE LogNorm<R> split_norm(const R* log_v, Count d) {
   R top = log_v[0];
-  detail::each(
-      d, [&](int i) __attribute__((always_inline)) { top = maximum(log_v[i], top); });
+  each(d, [&](int i) SHARPSWEEP_INLINED { top = maximum(log_v[i], top); });
   // The bound leaves the sum as it is, and keeps the terms out of the subnormal numbers, which are
   // slow.
   const R bound(detail::kLeastOffset<detail::ScalarOf<R>>);
-  const R squares = detail::tree_sum(
-      d, [=](int i) __attribute__((always_inline)) {
-        const R offset = maximum(bound, sub(log_v[i], top));
-        return exp(add(offset, offset));
-      });
+  const R squares = detail::tree_sum(d, [=](int i) SHARPSWEEP_INLINED {
+    const R offset = maximum(bound, sub(log_v[i], top));
+    return exp(add(offset, offset));
+  });
   return {top, squares};
 }
 /// ln G
@@ -213,10 +192,9 @@ template <class R, class Count>
 SHARPSWEEP_INLINE R log_step(R* log_v, R* sign, const R* decay, const R* pull, Count d) {
   const auto [top, squares] = split_norm(log_v, d);
   const R inverse_g = div(exp(sub(R(0), top)), square_root(squares));
-  detail::each(
-      d, [=](int i) __attribute__((always_inline)) {
-        detail::multiply_log(log_v[i], sign[i], fnmadd(pull[i], inverse_g, decay[i]));
-      });
+  each(d, [=](int i) SHARPSWEEP_INLINED {
+    detail::multiply_log(log_v[i], sign[i], fnmadd(pull[i], inverse_g, decay[i]));
+  });
   return inverse_g;
 }
 

@@ -83,24 +83,14 @@ SHARPSWEEP_INLINE R step_number(std::uint64_t step) {
   return R(static_cast<ScalarOf<R>>(step));
 }
 
-/// D, or where it is 0 the number that is known at run time.
-template <int D>
-SHARPSWEEP_INLINE auto count(int at_run_time) {
-  if constexpr (D > 0) {
-    return Fixed<D>();
-  } else {
-    return at_run_time;
-  }
-}
-
 /// The quadratic with constants eta, rho, absorbing radius, lambda_i, or 1 / radius, decay_i,
 /// pull_i. D coordinates, in local variables; 0: as many as `layout` says, where they are.
 template <bool kLog, int D, class R>
-SHARPSWEEP_INLINE void train_quadratic(const Layout& layout, Span span, const R* constants,
-                                       R* state) {
+SHARPSWEEP_SLICE void train_quadratic(const Layout& layout, Span span, const R* constants,
+                                      R* state) {
   constexpr bool kLocal = D > 0;
   constexpr int kOwn = kLocal ? (kLog ? 2 * D : D) : 1;
-  const auto d = count<D>(layout.coordinates);
+  const auto d = fixed_or<D>(layout.coordinates);
   R* const followed = state + d;
   R own[kOwn];
   R* const w = kLocal ? own : state;
@@ -175,7 +165,7 @@ SHARPSWEEP_INLINE void train_quadratic(const Layout& layout, Span span, const R*
 }
 
 template <bool kLog, class R>
-SHARPSWEEP_INLINE void train_competing(Span span, R eta, R rho, R* state) {
+SHARPSWEEP_SLICE void train_competing(Span span, R eta, R rho, R* state) {
   R u[2] = {state[0], state[1]}, v = state[2], exit = state[3];
   R sign[2] = {R(1), R(1)};
   if constexpr (kLog) {

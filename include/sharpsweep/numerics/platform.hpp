@@ -14,13 +14,16 @@
 #error "sharpsweep promises the same bits everywhere: build it without --use_fast_math or -ftz"
 #endif
 
-// SHARPSWEEP_NOINLINE is for large templates over a value type that are called from many places,
-// SHARPSWEEP_INLINED, after its parameters, for a lambda of an inner loop. Without optimisation,
-// forced inlining takes several times as long to compile as calls: SHARPSWEEP_CALLS asks for those,
-// where scalar code is alone or its objects come first at link time.
+// SHARPSWEEP_NOINLINE is for large templates over a value type that are called from many places.
+// SHARPSWEEP_SLICE is for those that train a slice where one function would hold many of them: g++
+// takes twice as long over it, while on a device a call costs registers. SHARPSWEEP_INLINED, after
+// its parameters, is for a lambda of an inner loop. Without optimisation, forced inlining takes
+// several times as long to compile as calls: SHARPSWEEP_CALLS asks for those, where scalar code is
+// alone or its objects come first at link time.
 #ifdef __CUDACC__
 #define SHARPSWEEP_INLINE __host__ __device__ __forceinline__
 #define SHARPSWEEP_NOINLINE __host__ __device__ __noinline__
+#define SHARPSWEEP_SLICE SHARPSWEEP_INLINE
 #define SHARPSWEEP_INLINED
 #else
 #if defined(SHARPSWEEP_CALLS) && !defined(__OPTIMIZE__)
@@ -29,6 +32,7 @@
 #define SHARPSWEEP_INLINE inline __attribute__((always_inline))
 #endif
 #define SHARPSWEEP_NOINLINE __attribute__((noinline))
+#define SHARPSWEEP_SLICE SHARPSWEEP_NOINLINE
 #define SHARPSWEEP_INLINED __attribute__((always_inline))
 #endif
 
