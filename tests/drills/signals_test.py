@@ -6,7 +6,6 @@ Where a signal arrives is not left to chance: the shim stops the process before 
 files, the signal is sent, and the process goes on. The program has to be gone one second later; the
 drill allows half a second more for a loaded machine. Random moments come on top.
 """
-import itertools
 import random
 import signal
 import sys
@@ -187,15 +186,9 @@ class EveryCall(Drill):
         log = self.folder / "calls"
         self.assertEqual(self.go(*self.run_arguments(), LOG=log).returncode, DONE)
         self.clear()
-        self.calls = [line.split(" ", 2)[1] for line in log.read_text().splitlines()]
-
-    def points(self):
-        """Numbers of calls; without end, as units that a loaded machine wrote into one part in the
-        run that was counted may have parts of their own in others."""
-        for n, call in enumerate(self.calls, 1):
-            if "write" not in call or n % self.STRIDE == 0:
-                yield n
-        yield from itertools.count(len(self.calls) + 1)
+        calls = [line.split(" ", 2)[1] for line in log.read_text().splitlines()]
+        self.points = [n for n in range(1, len(calls) + 1)
+                       if "write" not in calls[n - 1] or n % self.STRIDE == 0]
 
     def check_end(self, done, number, installed, what):
         if installed or done.returncode != -number:
@@ -211,10 +204,12 @@ class EveryCall(Drill):
                 self.assertFalse(self.output.exists(), what)
 
     def test_every_call(self):
-        """Before the handler is installed the signal kills; from then on the end is 75 or 0."""
+        """Before the handler is installed the signal kills; from then on the end is 75 or 0. How
+        many calls there are depends on how many units share a part, so the last ones may be missed
+        here: those have the next test."""
         codes = {}
         installed = False
-        for turn, point in enumerate(self.points()):
+        for turn, point in enumerate(self.points):
             self.clear()
             number = SIGNALS[turn % len(SIGNALS)]
             what = f"{number.name} at call {point}"
@@ -223,21 +218,18 @@ class EveryCall(Drill):
                 installed = installed or catches(process, number)
                 last = ", after the output was there" if self.output.exists() else ""
                 what += f" ({'after' if installed else 'before'} handlers were installed{last})"
-            elif point > len(self.calls):
-                self.finish(process)
-                break
             done = self.finish(process, number)
             codes[done.returncode] = codes.get(done.returncode, 0) + 1
             with self.subTest(what):
                 self.check_end(done, number, installed, what)
             self.check_files(self.expected, what)
             self.check_resume(self.expected, what)
-        print(f"signals at {turn} calls: exit codes {codes}", file=sys.stderr)
+        print(f"signals at {len(self.points)} calls: exit codes {codes}", file=sys.stderr)
         self.assertIn(INTERRUPTED, codes)
-        self.assertIn(DONE, codes)
 
     def test_while_parts_are_removed(self):
         """The output is there: a signal can't make the run fail any more."""
+        stops = 0
         for turn in range(1, 7):
             for number in SIGNALS:
                 self.clear()
@@ -248,9 +240,11 @@ class EveryCall(Drill):
                     continue
                 what = f"{number.name} at removal {turn}"
                 done = self.finish(process, number)
+                stops += 1
                 with self.subTest(what):
-                    self.assertIn(done.returncode, (DONE, INTERRUPTED), what)
+                    self.assertEqual((done.returncode, done.stderr), (DONE, ""), what)
                     self.check_finished(self.expected, what)
+        self.assertGreater(stops, len(SIGNALS))  # the part, or several, and their folder
 
     def test_interrupted_on_a_failing_disk(self):
         """The disk's error wins over the signal: it says what has to be mended."""
