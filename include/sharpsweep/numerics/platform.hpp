@@ -15,11 +15,11 @@
 #endif
 
 // SHARPSWEEP_NOINLINE is for large templates over a value type that are called from many places.
-// SHARPSWEEP_SLICE is for those that train a slice where one function would hold many of them: g++
-// takes twice as long over it, while on a device a call costs registers. SHARPSWEEP_INLINED, after
-// its parameters, is for a lambda of an inner loop. Without optimisation, forced inlining takes
-// several times as long to compile as calls: SHARPSWEEP_CALLS asks for those, where scalar code is
-// alone or its objects come first at link time.
+// SHARPSWEEP_SLICE is for those that train a slice where one function would hold many of them, over
+// which g++ takes almost twice as long; a device has them inline. SHARPSWEEP_INLINED, after its
+// parameters, is for a lambda of an inner loop. Without optimisation, forced inlining takes several
+// times as long to compile as calls: SHARPSWEEP_CALLS asks for those, where scalar code is alone or
+// its objects come first at link time.
 #ifdef __CUDACC__
 #define SHARPSWEEP_INLINE __host__ __device__ __forceinline__
 #define SHARPSWEEP_NOINLINE __host__ __device__ __noinline__
