@@ -1,4 +1,4 @@
-#include "kernels/batch.cuh"
+#include "kernels/batch.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -10,7 +10,7 @@
 #include <thrust/iterator/transform_iterator.h>
 #include <thrust/system_error.h>
 
-#include "kernels/device.cuh"
+#include "kernels/device.hpp"
 #include "kernels/launch.hpp"
 #include "kernels/training.cuh"
 #include "sharpsweep/models/ssam_outcome.hpp"

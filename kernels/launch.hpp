@@ -29,4 +29,9 @@ template <class T>
 cudaError_t launch(const Slice<T>& slice, int depth, int bundle, std::uint32_t bundles,
                    cudaStream_t stream);
 
+/// The kernels take bare square roots: how many of all arguments of bare_square_root
+/// (numerics/arithmetic.hpp) have other bits than square_root on the current device. 2.5e8 of them,
+/// about a millisecond. Throws DeviceError.
+unsigned wrong_square_roots();
+
 } // namespace sharpsweep::cuda

@@ -59,26 +59,21 @@ compile() { # SOURCE [FLAG...]
     { "$NVCC" "${FLAGS[@]}" "$@" -c "$ROOT/$source" -o "$object" &&
         echo "${FLAGS[*]} $*" >"$object.command" || touch "$OUT/failed"; } &
 }
-for source in tests/gpu/acceptance.cu \
-    kernels/{backend,batch,launch_f32,launch_f64,coupled_batch,coupled_f32,coupled_f64}.cu \
-    host/sweep/{axis,key_reader,keys,models,sweep,work_units}.cpp host/coupled/unit_networks.cpp \
-    host/analysis/max_margin.cpp \
-    host/cpu/{backend,coupled_scalar,trainer,kernels_scalar}.cpp; do
+for source in kernels/{launch_f32,launch_f64,coupled_f32,coupled_f64,batch}.cu tests/gpu/acceptance.cu \
+    host/sweep/models.cpp host/cpu/{backend,coupled_scalar,trainer,kernels_scalar}.cpp; do
     compile "$source"
 done
 # Where nothing runs, compiling the kernels of wide instruction sets would only take time.
 built=$OBJECTS/CMakeFiles/sharpsweep_engine.dir/host/cpu/kernels_avx2.cpp.o
+WIDE=()
 if [ "$(uname -m)" = x86_64 ] && [[ $OUT != *-unoptimised || -e $built ]]; then
-    compile host/cpu/dispatch.cpp -DSHARPSWEEP_HAVE_X86_KERNELS
-    compile host/cpu/coupled.cpp -DSHARPSWEEP_HAVE_X86_KERNELS
+    WIDE=(-DSHARPSWEEP_HAVE_X86_KERNELS)
     for kernels in normals kernels coupled; do
         compile host/cpu/${kernels}_avx2.cpp "$AVX2"
         compile host/cpu/${kernels}_avx512.cpp "$AVX512"
     done
-else
-    compile host/cpu/dispatch.cpp
-    compile host/cpu/coupled.cpp
 fi
+compile tests/gpu/host.cpp "${WIDE[@]}"
 wait
 [ ! -e "$OUT/failed" ] || { echo "it does not compile"; exit 1; }
 "$NVCC" -arch="$ARCH" "${objects[@]}" -o "$OUT/acceptance"

@@ -32,10 +32,8 @@ tidy() { # FILE...: some at once, with what they say
 # then looked for in each alone, where a message names its line.
 JOINED=$(mktemp -d)
 trap 'rm -rf "$JOINED"' EXIT
-for i in "${!SOURCES[@]}"; do
-    cat "${SOURCES[i]}" >>"$JOINED/$((i % $(nproc))).cpp"
-done
-if ! tidy "$JOINED"/*.cpp >"$JOINED/messages"; then
+cat "${SOURCES[@]}" >"$JOINED/all.cpp"
+if ! tidy "$JOINED/all.cpp" >"$JOINED/messages"; then
     tidy "${SOURCES[@]}" && cat "$JOINED/messages"
     exit 1
 fi

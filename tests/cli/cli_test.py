@@ -409,6 +409,9 @@ class Interruption(Folder):
 
     def test_sparse_lines_elsewhere_than_on_a_terminal(self):
         process = self.start("--threads", "1")
+        process.send_signal(signal.SIGSTOP)  # time passes, and no core is taken for it
+        time.sleep(9)
+        process.send_signal(signal.SIGCONT)
         readable, _, _ = select.select([process.stderr], [], [], 15)
         self.assertTrue(readable, "no line of progress after 15 s")
         self.assertRegex(process.stderr.readline(),

@@ -19,9 +19,8 @@
 #include <vector>
 
 #include "host/backend.hpp"
-#include "kernels/device.cuh"
+#include "kernels/device.hpp"
 #include "kernels/launch.hpp"
-#include "kernels/square_roots.cuh"
 #include "kernels/training.cuh"
 #include "tests/parity/coupled_cases.hpp"
 

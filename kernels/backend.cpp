@@ -5,10 +5,9 @@
 #include <numeric>
 
 #include "host/device_queue.hpp"
-#include "kernels/batch.cuh"
-#include "kernels/device.cuh"
+#include "kernels/batch.hpp"
+#include "kernels/device.hpp"
 #include "kernels/launch.hpp"
-#include "kernels/square_roots.cuh"
 #include "sharpsweep/models/ssam_outcome.hpp"
 
 namespace sharpsweep::cuda {

@@ -4,9 +4,9 @@
 #include <memory>
 
 #include "host/coupled/unit_networks.hpp"
-#include "kernels/batch.cuh"
+#include "kernels/batch.hpp"
 #include "kernels/coupled.hpp"
-#include "kernels/device.cuh"
+#include "kernels/device.hpp"
 
 namespace sharpsweep::cuda {
 namespace {

@@ -1,0 +1,12 @@
+// What the acceptance program needs of the host and nothing hot, which reads its headers but once.
+#include "host/analysis/max_margin.cpp"
+#include "host/coupled/unit_networks.cpp"
+#include "host/cpu/coupled.cpp"
+#include "host/cpu/dispatch.cpp"
+#include "host/sweep/axis.cpp"
+#include "host/sweep/key_reader.cpp"
+#include "host/sweep/keys.cpp"
+#include "host/sweep/sweep.cpp"
+#include "host/sweep/work_units.cpp"
+#include "kernels/backend.cpp"
+#include "kernels/coupled_batch.cpp"
