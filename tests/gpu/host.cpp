@@ -3,6 +3,7 @@
 #include "host/coupled/unit_networks.cpp"
 #include "host/cpu/coupled.cpp"
 #include "host/cpu/dispatch.cpp"
+#include "host/sha256.cpp"
 #include "host/sweep/axis.cpp"
 #include "host/sweep/key_reader.cpp"
 #include "host/sweep/keys.cpp"

@@ -22,7 +22,8 @@ check() { # COMPILER LEVEL
     mkdir -p "$FOLDER"
     together sweep "" host/sweep/{axis,key_reader,keys,models,sweep,work_units} \
         host/analysis/max_margin host/coupled/unit_networks host/cpu/coupled{,_scalar}
-    together backend "" host/cpu/{backend,trainer,dispatch,kernels_scalar} tests/parity/golden_main
+    together backend "" host/sha256 host/cpu/{backend,trainer,dispatch,kernels_scalar} \
+        tests/parity/golden_main
     together avx2 "-mavx2 -mfma" host/cpu/{normals,kernels,coupled}_avx2
     if grep -qw avx512vl /proc/cpuinfo; then
         together avx512 "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma" \
