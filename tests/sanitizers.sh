@@ -19,8 +19,8 @@ cmake --build "$BUILD" -j "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" \
     --target sharpsweep "${TESTS[@]}" {sweep,command_line,file}_fuzz >"$BUILD/build.log" 2>&1 ||
     { grep -m 20 -E 'error|FAILED' "$BUILD/build.log"; exit 1; }
 export UBSAN_OPTIONS=print_stacktrace=1
-# Comparing instruction sets and whole grids, or trying formulas a million times, takes long and runs
-# no other code.
+# Comparing instruction sets and whole grids, or trying formulas a million times, takes long and
+# runs no other code.
 export GTEST_FILTER=-Parity.BackendsGiveOneDigest:Parity.GridsEqualTheReference
 GTEST_FILTER+=:Normals.RandomWordsAreWithinTheBounds:PortableMath.RootIsWithinTwoUlp
 GTEST_FILTER+=:StationaryVariance.FollowsFromTheHessianAndTheGradientNoise
