@@ -60,7 +60,8 @@ compile() { # SOURCE [FLAG...]
         echo "${FLAGS[*]} $*" >"$object.command" || touch "$OUT/failed"; } &
 }
 for source in kernels/{launch_f32,launch_f64,coupled_f32,coupled_f64,batch}.cu \
-    tests/gpu/acceptance.cu host/sweep/models.cpp host/cpu/{backend,coupled_scalar,trainer,kernels_scalar}.cpp; do
+    tests/gpu/acceptance.cu host/sweep/models.cpp \
+    host/cpu/{backend,coupled_scalar,trainer,kernels_scalar}.cpp; do
     compile "$source"
 done
 # Where nothing runs, compiling the kernels of wide instruction sets would only take time.
