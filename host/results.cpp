@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <numeric>
 #include <thread>
 #include <unordered_map>
 
@@ -15,15 +16,20 @@ namespace {
 
 /// The place of each value of axis `from` in axis `into`: of words by the word.
 std::vector<std::size_t> places(const Axis& from, const Axis& into) {
+  std::vector<std::size_t> list(from.values.size());
+  const auto same_bits = [](double a, double b) { return as_bits(a) == as_bits(b); };
+  if (from.words == into.words && std::ranges::equal(from.values, into.values, same_bits)) {
+    std::iota(list.begin(), list.end(), std::size_t{0});
+    return list;
+  }
   std::unordered_map<std::string, std::size_t> index;
   const auto name = [](const Axis& axis, std::size_t i) {
     return axis.words.empty() ? format_number(axis.values[i]) : axis.words[i];
   };
   for (std::size_t i = 0; i < into.values.size(); ++i) index.emplace(name(into, i), i);
-  std::vector<std::size_t> list;
   for (std::size_t i = 0; i < from.values.size(); ++i) {
     const auto found = index.find(name(from, i));
-    list.push_back(found == index.end() ? Placement::kNowhere : found->second);
+    list[i] = found == index.end() ? Placement::kNowhere : found->second;
   }
   return list;
 }

@@ -22,6 +22,7 @@ export UBSAN_OPTIONS=print_stacktrace=1
 # Comparing instruction sets and whole grids, or trying formulas a million times, takes long and
 # runs no other code.
 export GTEST_FILTER=-Parity.BackendsGiveOneDigest:Parity.GridsEqualTheReference
+GTEST_FILTER+=:Parity.AnyPartitionOfTheUnitsGivesOneDigest
 GTEST_FILTER+=:Normals.RandomWordsAreWithinTheBounds:PortableMath.RootIsWithinTwoUlp
 GTEST_FILTER+=:StationaryVariance.FollowsFromTheHessianAndTheGradientNoise
 GTEST_FILTER+=:Basin.IntegratedThresholdsSeparateDescents
