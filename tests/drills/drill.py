@@ -94,6 +94,10 @@ def contents(path):
 
     def raw(item, *selections):
         kind = item.get_type()
+        if kind.get_class() == h5py.h5t.STRING and kind.is_variable_str():
+            values = numpy.empty(item.shape, item.dtype)
+            item.read(*selections, values)
+            return kind.encode(), values.shape, values.tolist()
         values = numpy.empty(item.shape, (numpy.void, kind.get_size()))
         item.read(*selections, values, kind)
         return kind.encode(), values.shape, values.tobytes()
