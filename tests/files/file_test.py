@@ -193,7 +193,7 @@ class Layout(Case):
                 expected = {n: (d, kinds[t]) for n, (d, t) in self.expected(name).items()}
                 both = [xr.load_dataset(path_of(name), engine=engine)
                         for engine in ("h5netcdf", "netcdf4")]
-                xr.testing.assert_equal(*both)
+                xr.testing.assert_identical(*both)
                 for data in both:
                     found = {n: (v.dims, str(v.dtype)) for n, v in data.variables.items()}
                     self.assertEqual(found, expected)

@@ -110,8 +110,10 @@ SWEEPS |= {
 @functools.cache
 def read(path):
     """All of a result file; the engine that the scripts ask for takes eight times as long."""
-    with xarray.open_dataset(path, engine="netcdf4") as opened:
-        return opened.load()
+    try:
+        return xarray.load_dataset(path, engine="netcdf4")
+    except OSError:  # what is wrong is for the scripts to hear from theirs
+        return xarray.load_dataset(path, engine="h5netcdf")
 
 
 @contextlib.contextmanager

@@ -110,10 +110,10 @@ constexpr Form<typename ValueTraits<V>::Scalar> form_of(const char* name) {
   return form;
 }
 
-/// A register, and a Pack of them.
+/// A number or register, and a Pack of them.
 template <class T>
 using TwoForms = Form<T>[2];
-extern const TwoForms<float> kAvx2Floats, kAvx512Floats;
-extern const TwoForms<double> kAvx2Doubles, kAvx512Doubles;
+extern const TwoForms<float> kScalarFloats, kAvx2Floats, kAvx512Floats;
+extern const TwoForms<double> kScalarDoubles, kAvx2Doubles, kAvx512Doubles;
 
 } // namespace sharpsweep::test

@@ -79,13 +79,14 @@ bool same_bits(T a, T b) {
 /// The forms that this machine runs; the first is the scalar one.
 template <class T>
 std::vector<Form<T>> forms() {
-  std::vector<Form<T>> list = {form_of<T>("scalar"), form_of<Pack<T, 4>>("scalars in a Pack")};
-#ifdef SHARPSWEEP_HAVE_X86_KERNELS
+  std::vector<Form<T>> list;
   constexpr bool single = std::is_same_v<T, float>;
   const auto push = [&list](const auto& floats, const auto& doubles) {
     if constexpr (single) list.insert(list.end(), std::begin(floats), std::end(floats));
     if constexpr (!single) list.insert(list.end(), std::begin(doubles), std::end(doubles));
   };
+  push(kScalarFloats, kScalarDoubles);
+#ifdef SHARPSWEEP_HAVE_X86_KERNELS
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     push(kAvx2Floats, kAvx2Doubles);
