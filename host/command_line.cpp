@@ -18,8 +18,8 @@ namespace sharpsweep {
 namespace {
 
 constexpr const char* kDescription =
-    "sharpsweep trains very many very small networks with stochastic sharpness-aware\n"
-    "minimisation and draws phase diagrams of the measured threshold beside theory.\n\n"
+    "sharpsweep trains very many very small networks with sharpness-aware minimisation\n"
+    "and its kin, and draws phase diagrams of what is measured beside theory.\n\n"
     "Exit codes: 0 done; 2 the command line or sweep file is wrong; 3 a file can't be read or\n"
     "written; 4 the device failed; 5 verify found other bits; 75 interrupted.";
 

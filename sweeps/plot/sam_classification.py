@@ -137,7 +137,7 @@ def theory_handle(label, look="-"):
 def wrong_handle(wrong, cells):
     if wrong == 0:
         return Line2D([], [], ls="",
-                      label=f"all {cells} cells as predicted" if cells else "no prediction")
+                      label=f"all {cells} cells as predicted" if cells else "(no prediction)")
     return Line2D([], [], color="black", marker=".", ls="",
                   label=f"{wrong} of {cells} cells not as predicted")
 

@@ -278,7 +278,7 @@ class PlotTest(unittest.TestCase):
             return labels(classification.draw_starts(data))
 
         self.assertIn("$e_{3}$ wins", drawn("plane"))
-        self.assertIn("no prediction", drawn("data_set_plane"))
+        self.assertIn("(no prediction)", drawn("data_set_plane"))
         self.assertNotIn("theory", drawn("data_set_plane"))
         plt.close("all")
 
