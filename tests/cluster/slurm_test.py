@@ -4,6 +4,7 @@ that fail, and the merge. Whatever happens, the result has the bits of one undis
 
 Skipped, with the reason, where SLURM is not installed or does not start.
 """
+import glob
 import pathlib
 import resource
 import subprocess
@@ -108,7 +109,9 @@ class Slurm(unittest.TestCase):
 
     def progressing(self, *indices):
         """Which of these tasks have trained something and are still at it."""
-        return [i for i in indices if any(self.shards.glob(f"{i}-of-*.h5.parts/*.h5"))]
+        # Not by pathlib, which raises when a folder that it has seen is gone before it looks inside.
+        return [i for i in indices
+                if glob.glob(f"{i}-of-*.h5.parts/*.h5", root_dir=self.shards)]
 
     def running(self, node):
         return [int(i) for i in self.cluster.call(

@@ -120,8 +120,12 @@ def attribute(path, name):
 
 
 def names(folder):
-    folder = pathlib.Path(folder)
-    return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    """Of what lies in a folder; none where there is no folder, or no longer: a run that is watched
+    removes its own at any moment."""
+    try:
+        return sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def bytes_of(folder):
