@@ -15,3 +15,8 @@ fi
 build "$ROOT/build" "${options[@]}"
 # One more than there are cores: some wait for a disk, a clock or SLURM.
 ctest --test-dir "$ROOT/build" --output-on-failure --no-tests=error -j "$(($(nproc) + 1))" "$@"
+if [ -d "$ROOT/build/kernels/ptx" ] &&
+    grep -q '^SHARPSWEEP_MACHINE_CODE:.*=$' "$ROOT/build/CMakeCache.txt"; then
+    echo "build/sharpsweep has no GPU's machine code, only PTX, which a GPU's driver compiles first." \
+        "To add it: cmake -USHARPSWEEP_MACHINE_CODE build && cmake --build build"
+fi

@@ -7,7 +7,8 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # intrinsics would take many minutes, and the scalar kernels are the same templates.
 COMPILER=g++
 printf '#include <span>\nint main() {}\n' |
-    clang++ -std=c++20 -fsanitize=address,undefined -x c++ - -o /dev/null 2>/dev/null && COMPILER=clang++
+    clang++ -std=c++20 -fsanitize=address,undefined -x c++ - -o /dev/null 2>/dev/null &&
+    COMPILER=clang++
 BUILD=$(realpath -m "$1")/$COMPILER # another compiler would make CMake forget the options
 mkdir -p "$BUILD"
 cmake -S "$ROOT" -B "$BUILD" -G Ninja -DCMAKE_CXX_COMPILER="$COMPILER" -DCMAKE_BUILD_TYPE=Debug \

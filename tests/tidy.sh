@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# clang-tidy with the checks of .clang-tidy over the program's sources; the instruction-set files are
-# left to their compilers. Usage: bash tests/tidy.sh BUILD_FOLDER
+# clang-tidy with the checks of .clang-tidy over the program's sources; the instruction-set files
+# are left to their compilers. Usage: bash tests/tidy.sh BUILD_FOLDER
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 command -v clang-tidy >/dev/null || { echo "skipped: clang-tidy is not installed"; exit 77; }
 cd "$ROOT"
-# In depth, the analyser takes five times as long as everything else; sanitizers run what it guesses.
+# In depth, the analyser takes five times as long as all else; sanitizers run what it guesses.
 DEPTH=()
-for setting in mode=shallow max-nodes=10000; do
-    DEPTH+=(--extra-arg=-Xclang --extra-arg=-analyzer-config --extra-arg=-Xclang "--extra-arg=$setting")
+for setting in mode=shallow max-nodes=2000; do
+    DEPTH+=(--extra-arg=-Xclang --extra-arg=-analyzer-config --extra-arg=-Xclang
+        "--extra-arg=$setting")
 done
 # A source that is compiled by itself in every build has the flags of all.
 read -ra FLAGS < <(/usr/bin/python3 - "$1" <<'PY'

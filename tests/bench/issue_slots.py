@@ -314,15 +314,18 @@ def main():
     parser.add_argument('paths', nargs='*', default=[os.path.join(root, 'build')])
     parser.add_argument('--list', metavar='L,K', help='print the hot path of this kernel')
     arguments = parser.parse_args()
-    print('a turn of the loop; an update of a weight: issue slots (of them uniform, wide multiplies,'
-          ' other pipes) |\ncycles of pipes | registers, spill stores/loads (all, hot), stack bytes, '
-          'occupancy, 10^9 updates/s at most')
+    print('a turn of the loop; an update of a weight: issue slots (of them uniform, wide '
+          'multiplies, other pipes) |\ncycles of pipes | registers, spill stores/loads (all, hot), '
+          'stack bytes, occupancy, 10^9 updates/s at most')
     print('%3s %2s %3s %6s %5s %7s %6s %5s %5s | %6s %6s %6s %6s | %4s %7s %7s %5s %7s %8s' % (
         'L', 'K', '', 'slots', 'upd', 'slots/u', 'unif', 'wide', 'other', *CYCLES, 'regs', 'spills',
         'hot', 'stack', 'occup', '1e9/s'))
     spilling = []
     for path in objects(arguments.paths):
-        for key, (code, usage) in sorted(kernels(path).items()):
+        found = kernels(path)
+        if not found:
+            sys.exit(f'issue_slots: {path} has no machine code of sm_90 (SHARPSWEEP_MACHINE_CODE)')
+        for key, (code, usage) in sorted(found.items()):
             report(key, code, usage, arguments.list)
             spills = any(i.op.startswith(('STL', 'LDL')) for i in code.values())
             if spills and key[0] <= 8 and key[2] == 'f':

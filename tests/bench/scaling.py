@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""How the cost of a sweep grows, as one picture: seconds against networks, coordinates, depth, steps
-and threads, and memory against networks, each cost beside that of the last point in proportion.
+"""How the cost of a sweep grows, as one picture: seconds against networks, coordinates, depth,
+steps and threads, and memory against networks, each cost beside that of the last point in proportion.
 
 Usage: scaling.py PROGRAM [-o PICTURE.png] [--rounds R] [--backend cpu|cuda]
 

@@ -1,6 +1,7 @@
 """A SLURM cluster of two nodes on this host, for the length of a test. It listens on the loopback
 interface alone, and all it writes lies in one folder."""
 import ctypes
+import glob
 import os
 import pathlib
 import pwd
@@ -184,9 +185,10 @@ class Cluster:
 
 def descendants(process):
     found = []
-    for children in pathlib.Path(f"/proc/{process}/task").glob("*/children"):
+    # Not by pathlib, which raises when a folder that it saw is gone before it looks inside.
+    for children in glob.glob(f"/proc/{process}/task/*/children"):
         try:
-            for child in map(int, children.read_text().split()):
+            for child in map(int, pathlib.Path(children).read_text().split()):
                 found += [child, *descendants(child)]
         except OSError:
             pass  # it has ended meanwhile

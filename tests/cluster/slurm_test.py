@@ -109,7 +109,7 @@ class Slurm(unittest.TestCase):
 
     def progressing(self, *indices):
         """Which of these tasks have trained something and are still at it."""
-        # Not by pathlib, which raises when a folder that it has seen is gone before it looks inside.
+        # Not by pathlib, which raises when a folder that it saw is gone before it looks inside.
         return [i for i in indices
                 if glob.glob(f"{i}-of-*.h5.parts/*.h5", root_dir=self.shards)]
 

@@ -33,7 +33,7 @@ check() { # COMPILER LEVEL
         echo "namespace sharpsweep::cpu { alignas(64) extern const char kAvx512Kernels[4096] = {},
             kAvx512CoupledKernels[4096] = {}; }" | "$COMPILER" -w -x c++ -c - -o "$FOLDER/avx512.o"
     fi
-    # Of an inline function, the linker takes what it sees first: the scalar objects', on any machine.
+    # Of an inline function, the linker takes what it sees first: the scalar objects', anywhere.
     "$COMPILER" -pthread "$FOLDER"/{sweep,backend,avx2,avx512}.o -o "$FOLDER/golden"
     echo "$COMPILER $LEVEL"
     local cases=()
