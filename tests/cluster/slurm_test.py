@@ -110,8 +110,7 @@ class Slurm(unittest.TestCase):
     def progressing(self, *indices):
         """Which of these tasks have trained something and are still at it."""
         # Not by pathlib, which raises when a folder that it saw is gone before it looks inside.
-        return [i for i in indices
-                if glob.glob(f"{i}-of-*.h5.parts/*.h5", root_dir=self.shards)]
+        return [i for i in indices if glob.glob(f"{i}-of-*.h5.parts/*.h5", root_dir=self.shards)]
 
     def running(self, node):
         return [int(i) for i in self.cluster.call(
